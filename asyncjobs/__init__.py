@@ -1,0 +1,85 @@
+"""Durable background jobs inside an ASGI app: one lifespan line, one decorator, one await.
+
+jobs = Jobs("jobs.db")
+
+@jobs.task
+async def send_welcome(user_id: int) -> str: ...
+
+app = FastAPI(lifespan=jobs.lifespan)
+app.mount("/jobs", jobs.web())
+
+job = await jobs.enqueue(send_welcome, user_id=7)
+"""
+
+from asyncjobs.context import JobContext, current_job
+from asyncjobs.errors import (
+    AlreadyStarted,
+    ArgumentError,
+    AsyncJobsError,
+    ConfigurationError,
+    JobCancelled,
+    JobFailed,
+    JobGone,
+    NotStarted,
+    OnLoopThread,
+    OutcomeUnknown,
+    PayloadTooLarge,
+    ResultNotKept,
+    Stopping,
+    StoreClosed,
+    StoreError,
+    StoreFull,
+    StoreMismatch,
+    StoreUnavailable,
+    UnknownQueue,
+    UnknownTask,
+    UsedAfterFork,
+    WrongLoop,
+)
+from asyncjobs.handle import JobHandle
+from asyncjobs.job import Job, State
+from asyncjobs.jobs import Jobs
+from asyncjobs.outcome import Cancel, RetryAfter, Snooze
+from asyncjobs.queue import Queue
+from asyncjobs.retry import Retry
+from asyncjobs.task import Call, Task
+from asyncjobs.version import VERSION as __version__
+
+__all__ = [
+    "AlreadyStarted",
+    "ArgumentError",
+    "AsyncJobsError",
+    "Call",
+    "Cancel",
+    "ConfigurationError",
+    "Job",
+    "JobCancelled",
+    "JobContext",
+    "JobFailed",
+    "JobGone",
+    "JobHandle",
+    "Jobs",
+    "NotStarted",
+    "OnLoopThread",
+    "OutcomeUnknown",
+    "PayloadTooLarge",
+    "Queue",
+    "ResultNotKept",
+    "Retry",
+    "RetryAfter",
+    "Snooze",
+    "State",
+    "Stopping",
+    "StoreClosed",
+    "StoreError",
+    "StoreFull",
+    "StoreMismatch",
+    "StoreUnavailable",
+    "Task",
+    "UnknownQueue",
+    "UnknownTask",
+    "UsedAfterFork",
+    "WrongLoop",
+    "__version__",
+    "current_job",
+]

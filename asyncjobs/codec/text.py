@@ -1,0 +1,38 @@
+"""The JSON text: the one place where its options live.
+
+Pure ASCII, because a store may not take lone surrogates and SQLite ends a text at NUL in places; strict JSON, because
+SQLite's JSON functions call `NaN` malformed (tried, `research/ecosystem.md` §5).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+from .misfit import Misfit
+
+# The circle check is ours already: no converter lets anything through that is nested deeper than 100 levels.
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",", ":")).encode
+
+
+def dumps(value: object) -> str:
+    """ASCII JSON without spaces, for what a converter has made. Raises `Misfit` on what JSON can't say."""
+    try:
+        return _encode(value)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Misfit(f"can't be written as JSON: {error}") from error
+
+
+def loads(text: str) -> object:
+    """The inverse of `dumps`. Raises `Misfit` on anything that is not strict JSON, too deep, or not text."""
+    try:
+        return _decode(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Misfit(f"not readable as JSON: {error}") from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse).decode

@@ -1,0 +1,155 @@
+"""A job: the frozen record of one intended execution, from insert to prune. Inert: stores write it, everybody reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Literal
+
+Survives = Literal["power", "crash", "nothing"]
+
+PRIORITIES = range(4)  # 0 is first
+DEFAULT_PRIORITY = 1
+PRIORITY_STEP = 60_000  # ms: what one step of priority is worth, so the lowest waits at most three minutes longer
+ATTEMPTS_KEPT = 20  # attempt records in a job
+ERROR_LIMIT = 16 * 1024  # characters of one error's traceback that are kept, head and tail
+
+
+class State(StrEnum):
+    """The five stored states. Scheduled, retrying and cancelling are views of them (see `Job.view`)."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """True when nothing happens to the job any more by itself."""
+        return self in _ENDED
+
+
+_ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+
+
+class Hold(IntEnum):
+    """Why a queued job is not claimable; 0 is claimable. Stored, so the numbers never change.
+
+    `ALONE` jobs are claimed by `claim_alone` only; a running job keeps that mark, so that what dies with it is known to
+    have been alone.
+    """
+
+    NONE = 0
+    UNROUTABLE = 1  # no living process knows the task
+    ALONE = 2  # its process died twice under it: it waits for an otherwise idle runner
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What can be decided about a job without its code; stored with it. Durations in seconds."""
+
+    max_attempts: int = 20
+    backoff: float | tuple[float, ...] | None = None
+    jitter: float = 0.25
+    retry_queue: str | None = None
+    timeout: float | None = None
+    keep_result: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """An exception as text: what is left of it when the process is gone."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt as history shows it. `outcome` is an outcome's name ("succeeded", "failed", "lost"...); times in ms."""
+
+    number: int
+    outcome: str
+    runner: str
+    started_at: int
+    ended_at: int
+    error: Error | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a running job last said of itself."""
+
+    done: float
+    total: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job as it is handed to a store. `args` and `meta` are JSON in ASCII, which the store doesn't look into.
+
+    A `run_at` at or before the insert's `now` means due at once.
+    """
+
+    id: str
+    name: str
+    queue: str
+    run_at: int
+    args: str = '{"args":[],"kwargs":{}}'
+    meta: str = "{}"
+    priority: int = DEFAULT_PRIORITY
+    policy: Policy = Policy()
+    unique_key: str | None = None
+    survives: Survives = "power"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A stored job. Times are integer milliseconds UTC, `result` JSON text.
+
+    attempt: runs begun and not given back. token: the fence, only ever grows. crashes: how often in a row its process died.
+    runner: who runs it, or ran it last. scheduled_at: when it was first due. started_at: of the latest attempt.
+    error: of the latest attempt that failed; on a success, why its result was not kept.
+    attempts: the last 20 that have ended, oldest first.
+    """
+
+    id: str
+    name: str
+    queue: str
+    state: State
+    args: str
+    meta: str
+    priority: int
+    policy: Policy
+    survives: Survives
+    enqueued_at: int
+    scheduled_at: int
+    run_at: int
+    attempt: int = 0
+    token: int = 0
+    crashes: int = 0
+    hold: Hold = Hold.NONE
+    runner: str | None = None
+    cancel_requested: bool = False
+    unique_key: str | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    result: str | None = None
+    error: Error | None = None
+    progress: Progress | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
+
+    def view(self, now: int) -> str:
+        """The state as people speak of it: adds held, scheduled, retrying and cancelling to the stored five."""
+        if self.state is State.RUNNING:
+            return "cancelling" if self.cancel_requested else "running"
+        if self.state is not State.QUEUED:
+            return self.state.value
+        if self.hold is Hold.UNROUTABLE:
+            return "held"
+        if self.attempt:
+            return "retrying"
+        return "scheduled" if self.run_at > now else "queued"

@@ -1,0 +1,516 @@
+"""Jobs: what an application holds. Registers tasks, stores jobs, runs them while the app's lifespan lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import timedelta
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+
+from asyncjobs.clock import Clock, SystemClock
+from asyncjobs.context import JobContext
+from asyncjobs.errors import (
+    AlreadyStarted,
+    ConfigurationError,
+    JobGone,
+    NotStarted,
+    OnLoopThread,
+    PayloadTooLarge,
+    Stopping,
+    StoreClosed,
+    UnknownQueue,
+    UsedAfterFork,
+    WrongLoop,
+)
+from asyncjobs.from_thread import FromThread
+from asyncjobs.handle import JobHandle
+from asyncjobs.job import DEFAULT_PRIORITY, Job, NewJob, State, Survives
+from asyncjobs.life import Life
+from asyncjobs.queue import Queue, queues_of
+from asyncjobs.registry import Registry
+from asyncjobs.retry import Retry
+from asyncjobs.runner.runner import Runner
+from asyncjobs.runner.slots import SlotStats
+from asyncjobs.stats import WINDOW, Snapshot, snapshot
+from asyncjobs.store.base import Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
+from asyncjobs.store.opening import open_store
+from asyncjobs.task import PLAIN, Call, Configured, Task
+from asyncjobs.version import VERSION
+
+P = ParamSpec("P")
+R = TypeVar("R")
+A = TypeVar("A")
+
+DAY = 86_400.0
+RETENTION: Mapping[str, float] = {"succeeded": DAY, "cancelled": DAY, "failed": 14 * DAY}  # seconds
+MAX_PAYLOAD = 256 * 1024  # bytes of JSON, arguments and metadata each
+MAX_RESULT = 64 * 1024  # bytes of JSON
+POLL_FIRST, POLL_LAST = 0.05, 1.0  # seconds between looks at a job that may run in another process
+
+
+class TaskDecorator(Protocol):
+    """`@jobs.task(...)`: strips the context parameter, and knows what the function results in."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[JobContext, P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[JobContext, P], R], /) -> Task[P, R, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+
+
+class Jobs:
+    """Durable background jobs inside an ASGI app.
+
+    url: where jobs are kept: a path, `sqlite:///path`, or `memory:` for jobs that end with the process.
+    queues: name → how many of its jobs run at once in each process, or a `Queue`.
+    work: which of the queues this process runs; None all, () none (it only enqueues). The environment variable
+        ASYNCJOBS_WORK (names with commas; empty for none) says it where the argument doesn't.
+    resources: called at start, an async context manager around the runner's life; what it yields is `ctx.state` in jobs.
+    retention: state → seconds (or timedelta) that ended jobs are kept; unnamed states keep their default.
+    shutdown_timeout: seconds within which the lifespan ends, whatever the jobs do; running ones get it less two.
+    max_payload, max_result: bytes of JSON.
+
+    Building one opens nothing and needs no event loop. It may be started, stopped and started again, on different loops.
+    """
+
+    def __init__(
+        self,
+        url: str | os.PathLike[str],
+        *,
+        queues: Mapping[str, int | Queue] | None = None,
+        work: Iterable[str] | None = None,
+        resources: Callable[[], AbstractAsyncContextManager[Mapping[str, Any]]] | None = None,
+        retention: Mapping[str, float | timedelta] | None = None,
+        shutdown_timeout: float = 10.0,
+        max_payload: int = MAX_PAYLOAD,
+        max_result: int = MAX_RESULT,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._url = url
+        self._store: Store = open_store(url, self._clock)
+        self._queues = queues_of({"default": 10} if queues is None else queues)
+        self._work = self._checked_work(_environment_work() if work is None else work)
+        self._resources = resources
+        self._retention = _checked_retention(retention or {})
+        if isinstance(shutdown_timeout, bool) or not isinstance(shutdown_timeout, (int, float)) or not 0 < shutdown_timeout < DAY:
+            raise ConfigurationError(f"shutdown_timeout={shutdown_timeout!r}: give seconds above 0")
+        self._shutdown_timeout = float(shutdown_timeout)
+        self._max_payload = max_payload
+        self._max_result = max_result
+        self._tasks = Registry()
+        self._life: Life | None = None  # while started; everything that belongs to one event loop
+        self._waiters: dict[str, set[asyncio.Future[None]]] = {}  # job id → who waits in this process for its end
+        self.from_thread = FromThread(self._loop_for_thread, self.enqueue, self.enqueue_many)
+
+    def __repr__(self) -> str:
+        return f"<Jobs {self._url} {'started' if self._life else 'not started'}>"
+
+    # --- tasks -------------------------------------------------------------------------------------------------------
+
+    @overload
+    def task(
+        self, function: Callable[Concatenate[JobContext, P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def task(self, function: Callable[Concatenate[JobContext, P], R], /) -> Task[P, R, R]: ...
+    @overload
+    def task(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+    @overload
+    def task(
+        self,
+        /,
+        *,
+        queue: str | None = None,
+        name: str | None = None,
+        aliases: Sequence[str] = (),
+        retry: Retry | None = None,
+        timeout: float | timedelta | None = None,
+        priority: int = DEFAULT_PRIORITY,
+        survives: Survives = "power",
+        keep_result: bool = True,
+    ) -> TaskDecorator: ...
+    def task(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        queue: str | None = None,
+        name: str | None = None,
+        aliases: Sequence[str] = (),
+        retry: Retry | None = None,
+        timeout: float | timedelta | None = None,
+        priority: int = DEFAULT_PRIORITY,
+        survives: Survives = "power",
+        keep_result: bool = True,
+    ) -> Any:
+        """Make a function a task: `@jobs.task`, or with options `@jobs.task(queue="mail", retry=Retry(attempts=8), timeout=30)`.
+
+        The function stays callable as it was. `async def` runs on the event loop, `def` in a thread. A first parameter
+        annotated `JobContext` is filled by the runner. queue: "default", or the only one there is. name: what the store
+        calls it, `module:qualname` by default; aliases: names it had before. retry: see `Retry`. timeout: seconds an
+        attempt may run, None for ever. priority: 0 (first) to 3. survives: "power" (an enqueue returns when the job is
+        synced to disk), "crash" (when a killed process can't lose it) or "nothing" (at once). keep_result: whether
+        `handle.result()` can give what the function returned.
+        Raises ConfigurationError, UnknownQueue: at import, where the mistake is.
+        """
+
+        def register(function: Callable[..., Any]) -> Task[..., Any, Any]:
+            task: Task[..., Any, Any] = Task(
+                function,
+                self._enqueue_call,
+                queue=self._queue_for_task(queue),
+                name=name,
+                aliases=aliases,
+                retry=retry,
+                timeout=timeout,
+                priority=priority,
+                survives=survives,
+                keep_result=keep_result,
+            )
+            if task.retry.queue is not None:
+                self._check_queue(task.retry.queue)
+            self._tasks.add(task)
+            return task
+
+        return register if function is None else register(function)
+
+    def _queue_for_task(self, queue: str | None) -> str:
+        if queue is None:
+            queue = next(iter(self._queues)) if len(self._queues) == 1 else "default"
+        return self._check_queue(queue)
+
+    def _check_queue(self, queue: str) -> str:
+        if queue not in self._queues:
+            raise UnknownQueue(queue, self._queues)
+        return queue
+
+    # --- enqueueing --------------------------------------------------------------------------------------------------
+
+    @overload
+    async def enqueue(self, task: Task[P, Any, R] | Configured[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]: ...
+    @overload
+    async def enqueue(self, task: str, /, *args: Any, **kwargs: Any) -> JobHandle[Any]: ...
+    async def enqueue(self, task: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
+        """Store a job that will call this task (or task name) with these arguments; returns when it is as safe as asked for.
+
+        Safe by the task's `survives`: "power" by default, so what returned is on disk. The arguments are bound to the
+        function's signature, checked and encoded first: a wrong call raises here, and stores nothing.
+        Raises NotStarted, Stopping, WrongLoop, UnknownTask, UnknownQueue, ArgumentError, PayloadTooLarge, StoreUnavailable
+        (StoreFull, OutcomeUnknown). Cancelled while it waits, it may have stored the job: `options(id=...)` makes trying
+        again safe.
+        """
+        if isinstance(task, Configured):
+            return await self._enqueue_call(task.call(*args, **kwargs))
+        return await self._enqueue_call(Call(self._tasks.find(task), PLAIN, args, kwargs))
+
+    async def enqueue_many(self, calls: Iterable[Call[Any]]) -> list[JobHandle[Any]]:
+        """Store these calls (`task.call(...)`, `task.options(...).call(...)`) in one transaction: all, or none.
+
+        One handle each, in order. Raises as `enqueue` does.
+        """
+        runner = self._living()
+        now = self._clock.now()
+        new = [self._new_job(call, now) for call in calls]
+        if not new:
+            return []
+        inserted = await self._insert(runner, new, now)
+        return [JobHandle(self, one.id, one.created) for one in inserted]
+
+    async def _enqueue_call(self, call: Call[A]) -> JobHandle[A]:
+        runner = self._living()
+        now = self._clock.now()
+        (inserted,) = await self._insert(runner, [self._new_job(call, now)], now)
+        return JobHandle(self, inserted.id, inserted.created)
+
+    async def _insert(self, runner: Runner, new: list[NewJob], now: int) -> Sequence[Any]:
+        for job in new:  # before the insert: the claim that this wakes then shares its commit
+            runner.ring(job.queue, job.run_at)
+        try:
+            return await self._store.insert(new, now=now)
+        except StoreClosed:
+            raise Stopping from None
+
+    def _new_job(self, call: Call[Any], now: int) -> NewJob:
+        self._tasks.find(call.task)
+        job = call.new_job(self._clock.new_id(), now)
+        self._check_queue(job.queue)
+        if job.policy.retry_queue is not None:
+            self._check_queue(job.policy.retry_queue)
+        for what, text in (("arguments", job.args), ("metadata", job.meta)):
+            if len(text) > self._max_payload:
+                raise PayloadTooLarge(f"the {what} of {job.name}", len(text), self._max_payload)
+        return job
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    async def get(self, id: str) -> Job | None:
+        """The job with this id, or None."""
+        self._living()
+        (job,) = await self._store.get([id])
+        return job
+
+    async def list(
+        self,
+        *,
+        state: State | str | None = None,
+        queue: str | None = None,
+        task: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        """Jobs that match, newest first; `page.next` given as `after` continues. `state` is one of the five stored ones."""
+        self._living()
+        if not 1 <= limit <= 1000:
+            raise ConfigurationError(f"limit={limit!r}: give a number from 1 to 1,000, and go on with after=page.next")
+        try:
+            wanted = None if state is None else State(state)
+        except ValueError:
+            raise ConfigurationError(f"state={state!r}: give one of {', '.join(State)}") from None
+        return await self._store.page(JobQuery(wanted, queue, task), limit=limit, after=after)
+
+    async def stats(self) -> Snapshot:
+        """Where everything stands: queues, processes, health. Costs a few milliseconds, however many jobs there are."""
+        runner = self._living()
+        now = self._clock.now()
+        stats = await self._store.stats(now=now)
+        history = await self._store.history(since=now - WINDOW, until=now + 1)
+        return snapshot(stats, history, version=VERSION, runner=runner.info.id, problems=runner.health.reasons)
+
+    async def history(self, *, since: float | timedelta = 3600.0, queue: str | None = None) -> Sequence[HistoryBucket]:
+        """What happened, minute by minute, since so many seconds (or a timedelta) ago."""
+        self._living()
+        seconds = since.total_seconds() if isinstance(since, timedelta) else since
+        now = self._clock.now()
+        return await self._store.history(since=now - round(seconds * 1000), until=now + 1, queue=queue)
+
+    @property
+    def started(self) -> bool:
+        """Whether the runner is up in this process."""
+        return self._life is not None and self._life.pid == os.getpid()
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """What is wrong with this process's runner, part by part; empty when it is well. Not started is a problem too."""
+        runner = self._life.runner if self._life is not None and self.started else None
+        return {"runner": str(NotStarted())} if runner is None else runner.health.reasons
+
+    @property
+    def slots(self) -> Mapping[str, SlotStats]:
+        """How many slots of each queue are taken in this process."""
+        return self._living().slot_stats()
+
+    # --- acting ------------------------------------------------------------------------------------------------------
+
+    async def cancel(self, ids: str | Iterable[str]) -> dict[str, Cancellation]:
+        """Cancel queued jobs, ask for the end of running ones, here or in another process. What became of each."""
+        runner = self._living()
+        wanted = _ids(ids)
+        verdicts = await self._store.cancel(wanted, now=self._clock.now())
+        runner.beat()
+        for id in wanted:
+            self._tell(id)
+        return dict(zip(wanted, verdicts, strict=True))
+
+    async def retry(self, ids: str | Iterable[str]) -> dict[str, bool]:
+        """Put ended jobs back to be run from their first attempt; False for what is unknown or has not ended."""
+        runner = self._living()
+        wanted = _ids(ids)
+        done = await self._store.requeue(wanted, now=self._clock.now())
+        runner.ring_all()
+        return dict(zip(wanted, done, strict=True))
+
+    async def pause(self, queue: str) -> None:
+        """Start no more jobs of this queue, in any process, until `resume`; kept over restarts. Running ones go on."""
+        await self._set_paused(queue, True)
+
+    async def resume(self, queue: str) -> None:
+        """Start jobs of this queue again."""
+        await self._set_paused(queue, False)
+
+    async def _set_paused(self, queue: str, paused: bool) -> None:
+        runner = self._living()
+        await self._store.set_paused(self._check_queue(queue), paused, now=self._clock.now())
+        runner.beat()
+
+    # --- what handles need -------------------------------------------------------------------------------------------
+
+    async def wait_ended(self, id: str, timeout: float | None) -> Job:
+        """The job once it has ended; see `JobHandle.result`."""
+        async with asyncio.timeout(timeout):
+            pause = POLL_FIRST
+            while True:
+                told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._waiters.setdefault(id, set()).add(told)
+                try:
+                    job = await self.get(id)
+                    if job is None:
+                        raise JobGone(id)
+                    if job.state.ended:
+                        return job
+                    await self._told_or_time(told, pause)
+                finally:
+                    waiting = self._waiters[id]
+                    waiting.discard(told)
+                    if not waiting:
+                        del self._waiters[id]
+                pause = min(pause * 2, POLL_LAST)
+
+    async def _told_or_time(self, told: asyncio.Future[None], seconds: float) -> None:
+        timer = self._clock.call_later(seconds, lambda: None if told.done() else told.set_result(None))
+        try:
+            await told
+        finally:
+            timer.cancel()
+
+    def _tell(self, id: str) -> None:
+        for waiter in self._waiters.get(id, ()):
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def cancel_one(self, id: str) -> bool:
+        """Cancel this job; whether that was of use."""
+        verdict = (await self.cancel(id))[id]
+        return verdict in (Cancellation.CANCELLED, Cancellation.REQUESTED)
+
+    def decode_result(self, job: Job) -> object:
+        """The job's result as its task's return annotation has it; None where none was kept."""
+        if job.result is None:
+            return None
+        task = self._tasks.get(job.name)
+        return job.result if task is None else task.result.decode(job.result)
+
+    # --- three ways in -----------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        """An ASGI lifespan that does nothing else: `FastAPI(lifespan=jobs.lifespan)`."""
+        async with self.running(app):
+            yield
+
+    def wrap(self, lifespan: Callable[[Any], AbstractAsyncContextManager[A]]) -> Callable[[Any], AbstractAsyncContextManager[A]]:
+        """Your lifespan with the runner inside it: jobs start after your resources are open, and end before they close."""
+
+        @asynccontextmanager
+        async def wrapped(app: Any) -> AsyncIterator[A]:
+            async with lifespan(app) as state, self.running(app):
+                yield state
+
+        return wrapped
+
+    @asynccontextmanager
+    async def running(self, app: object = None, *, work: Iterable[str] | None = None) -> AsyncGenerator[Jobs]:
+        """Start the runner, and stop it at the end: inside your own lifespan, or in a script.
+
+        work: as for `Jobs`, for this time; `async with jobs.running(work=())` only enqueues. `app` is for symmetry with a
+        lifespan, nothing is asked of it.
+        Raises StoreMismatch, ConfigurationError, AlreadyStarted. A store that is busy, full or failing starts degraded
+        instead, and recovers by itself.
+        """
+        if self._life is not None and self._life.pid == os.getpid():
+            raise AlreadyStarted
+        life = Life(self._work if work is None else self._checked_work(work))
+        self._life = life
+        try:
+            await life.up(self._run)
+            yield self
+        finally:
+            try:
+                await life.down()
+            finally:
+                self._life = None
+
+    async def _run(self, life: Life) -> None:
+        """The runner's whole life, in one task of its own: resources that hold a cancel scope are left where they were entered."""
+        resources = nullcontext({}) if self._resources is None else self._resources()
+        async with resources as state:
+            life.runner = runner = Runner(
+                self._store,
+                self._clock,
+                self._runner_info(life.work),
+                self._tasks,
+                state=state,
+                retention=self._retention,
+                max_result=self._max_result,
+                shutdown_timeout=self._shutdown_timeout,
+                on_settled=self._tell,
+            )
+            await runner.start()
+            life.is_up()
+            try:
+                await life.wait_until_over()
+            finally:
+                await runner.stop()
+
+    def _runner_info(self, work: Sequence[str]) -> RunnerInfo:
+        return RunnerInfo(
+            id=self._clock.new_id(),
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            version=VERSION,
+            started_at=self._clock.now(),
+            queues={name: self._queues[name].limit for name in work},
+            tasks=frozenset(self._tasks),
+        )
+
+    def _checked_work(self, work: Iterable[str] | None) -> tuple[str, ...]:
+        if work is None:
+            return tuple(self._queues)
+        names = (work,) if isinstance(work, str) else tuple(work)
+        return tuple(self._check_queue(name) for name in names)
+
+    # --- where a call may come from ----------------------------------------------------------------------------------
+
+    def _living(self) -> Runner:
+        """This process's runner, if the call comes from its loop. Raises what to do instead."""
+        life = self._life
+        if life is None or life.runner is None:
+            raise NotStarted
+        if life.pid != os.getpid():
+            raise UsedAfterFork(life.pid, os.getpid())
+        if life.loop is not asyncio.get_running_loop():
+            raise WrongLoop("Jobs", in_thread=life.thread != threading.get_ident())
+        return life.runner
+
+    def _loop_for_thread(self) -> asyncio.AbstractEventLoop:
+        life = self._life
+        if life is None:
+            raise NotStarted
+        if life.pid != os.getpid():
+            raise UsedAfterFork(life.pid, os.getpid())
+        if life.thread == threading.get_ident():
+            raise OnLoopThread
+        return life.loop
+
+
+def _environment_work() -> tuple[str, ...] | None:
+    """ASYNCJOBS_WORK: names with commas, empty for none, unset for what the code says."""
+    value = os.environ.get("ASYNCJOBS_WORK")
+    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _checked_retention(given: Mapping[str, float | timedelta]) -> dict[State, float]:
+    seconds = dict(RETENTION)
+    for state, value in given.items():
+        number = value.total_seconds() if isinstance(value, timedelta) else value
+        if state not in RETENTION or isinstance(number, bool) or not isinstance(number, (int, float)) or number < 0:
+            raise ConfigurationError(
+                f"retention={{{state!r}: {value!r}}}: give seconds or a timedelta for 'succeeded', 'cancelled' or 'failed'"
+            )
+        seconds[state] = float(number)
+    return {State(state): value for state, value in seconds.items()}
+
+
+def _ids(ids: str | Iterable[str]) -> list[str]:
+    return [ids] if isinstance(ids, str) else list(ids)

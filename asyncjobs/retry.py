@@ -1,0 +1,93 @@
+"""When a failed attempt is tried again, and how long after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asyncjobs.errors import ConfigurationError
+
+DEFAULT_ATTEMPTS = 20
+MAX_ATTEMPTS = 1_000
+MAX_DELAY = 366 * 86_400.0  # seconds; a longer wait is a mistake in a formula
+
+# The default spread. F30 of the failure model asks that jobs which failed together come back over at least half of the
+# interval: ± 25 % is exactly that, and keeps the mean where the formula puts it.
+DEFAULT_JITTER = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and how patiently a task is tried.
+
+    attempts: runs in all, the first included; 1 means never again.
+    backoff: seconds before each next attempt. None: attempt⁴ + 15 (the curve Sidekiq made known), 20 attempts of which
+        span about a week. A number: always that. A sequence: the first after the first failure, and so on; its last one repeats.
+    jitter: each delay is spread over ± this fraction of itself, so that what failed together doesn't return together.
+    on: retry only these exception classes (or subclasses); None means every one.
+    never: fail at once on these.
+    queue: the queue that retries run in, so that what is broken doesn't stand in the way of what is new.
+    """
+
+    attempts: int = DEFAULT_ATTEMPTS
+    backoff: float | Sequence[float] | None = None
+    jitter: float = DEFAULT_JITTER
+    on: type[BaseException] | tuple[type[BaseException], ...] | None = None
+    never: type[BaseException] | tuple[type[BaseException], ...] = ()
+    queue: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int) or not 1 <= self.attempts <= MAX_ATTEMPTS:
+            raise ConfigurationError(
+                f"Retry(attempts={self.attempts!r}): the number of runs is a whole number from 1 (no retry) to {MAX_ATTEMPTS:,}"
+            )
+        if isinstance(self.jitter, bool) or not isinstance(self.jitter, (int, float)) or not 0 <= self.jitter <= 1:
+            raise ConfigurationError(f"Retry(jitter={self.jitter!r}): the spread is a fraction from 0 to 1")
+        object.__setattr__(self, "backoff", _checked_backoff(self.backoff))
+        _check_classes("on", self.on)
+        _check_classes("never", self.never)
+
+    @property
+    def curve(self) -> float | tuple[float, ...] | None:
+        """The backoff as a job stores it."""
+        return tuple(self.backoff) if isinstance(self.backoff, Sequence) else self.backoff
+
+    def allows(self, error: BaseException) -> bool:
+        """Whether this error may be tried again at all, whatever attempts are left."""
+        if isinstance(error, self.never):
+            return False
+        return self.on is None or isinstance(error, self.on)
+
+
+def _checked_backoff(backoff: object) -> float | tuple[float, ...] | None:
+    if backoff is None:
+        return None
+    steps = (backoff,) if isinstance(backoff, (int, float)) else backoff
+    if not isinstance(steps, Sequence) or isinstance(steps, (str, bytes)) or not steps:
+        raise ConfigurationError(
+            f"Retry(backoff={backoff!r}): give seconds (30), a sequence of seconds ([1, 10, 60]) or None for the default curve"
+        )
+    for step in steps:
+        if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 <= step <= MAX_DELAY:
+            raise ConfigurationError(f"Retry(backoff={backoff!r}): {step!r} is not a number of seconds from 0 to a year")
+    return float(steps[0]) if isinstance(backoff, (int, float)) else tuple(float(step) for step in steps)
+
+
+def _check_classes(name: str, classes: object) -> None:
+    for one in classes if isinstance(classes, tuple) else (classes,) if classes is not None else ():
+        if not (isinstance(one, type) and issubclass(one, BaseException)):
+            raise ConfigurationError(f"Retry({name}={classes!r}): give exception classes, e.g. {name}=(OSError, TimeoutError)")
+
+
+def delay(backoff: float | tuple[float, ...] | None, jitter: float, attempt: int, chance: float) -> float:
+    """Seconds to wait after attempt number `attempt` (counted from 1) has failed.
+
+    `chance` is a number from [0, 1): 0.5 gives the middle of the spread.
+    """
+    if backoff is None:
+        seconds = float(attempt**4 + 15)
+    elif isinstance(backoff, tuple):
+        seconds = backoff[min(attempt, len(backoff)) - 1]
+    else:
+        seconds = backoff
+    return min(seconds * (1 + jitter * (2 * chance - 1)), MAX_DELAY)

@@ -1,0 +1,192 @@
+"""One attempt: runs a claimed job to exactly one outcome.
+
+Whoever stops an attempt writes the reason first, so that telling how it ended never guesses. It ends when its function has
+returned, whatever was cancelled before; until then its row stays `running` and its slot is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from asyncjobs.clock import Clock, Timer
+from asyncjobs.context import JobContext, enter
+from asyncjobs.errors import ArgumentError
+from asyncjobs.job import Error, Job, Progress
+from asyncjobs.outcome import Cancel, Cancelled, Failed, Outcome, Released, RetryAfter, Snooze, Snoozed, Succeeded, TimedOut
+from asyncjobs.runner.failure import error_of
+from asyncjobs.runner.threads import Threads
+from asyncjobs.task import Task
+
+logger = logging.getLogger("asyncjobs.attempt")
+
+CANCEL_GRACE = 5.0  # seconds a cancelled attempt has before it is called stuck and a replacement slot opens
+
+
+class Stop(Enum):
+    """Why an attempt was asked to end."""
+
+    TIMEOUT = "timeout"
+    CANCEL = "cancel"
+    SHUTDOWN = "shutdown"
+
+
+class Surroundings:
+    """What all attempts of a runner share."""
+
+    __slots__ = ("base", "clock", "max_result", "on_end", "on_stuck", "report", "state", "threads", "torn_down")
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        threads: Threads,
+        state: Mapping[str, Any],
+        max_result: int,
+        report: Callable[[Job, Progress], None],
+        on_end: Callable[[Attempt, Outcome], None],
+        on_stuck: Callable[[Attempt], None],
+        torn_down: Callable[[], bool],
+    ) -> None:
+        self.clock = clock
+        self.threads = threads
+        self.state = state
+        self.max_result = max_result  # bytes of JSON
+        self.report = report  # where progress goes
+        self.on_end = on_end  # called once an attempt, on the loop
+        self.on_stuck = on_stuck  # called at most once an attempt, before on_end
+        self.torn_down = torn_down  # whether the loop is cancelling everything on it
+        self.base = contextvars.copy_context()  # of the lifespan: a job must not inherit the context of a request
+
+
+class Attempt:
+    """One run of `job`, identified by (job.id, job.token)."""
+
+    __slots__ = ("_around", "_context", "_grace", "_runs", "_stop", "_task", "_timer", "job", "stuck")
+
+    def __init__(self, job: Job, task: Task[..., Any, Any], around: Surroundings) -> None:
+        self.job = job
+        self.stuck = False  # set by _overstays
+        self._task = task
+        self._around = around
+        self._context = JobContext(job, around.state, around.report)
+        self._stop: Stop | None = None  # written by stop(), before the cancellation it explains
+        self._timer: Timer | None = None  # the deadline
+        self._grace: Timer | None = None
+        self._runs: asyncio.Task[Outcome] | None = None
+
+    def start(self) -> None:
+        """Begin; `on_end` is called when the function has returned."""
+        if self.job.policy.timeout is not None:
+            self._timer = self._around.clock.call_later(self.job.policy.timeout, self._expire)
+        self._runs = asyncio.get_running_loop().create_task(
+            self._run(), name=f"asyncjobs {self.job.name} {self.job.id}", context=self._around.base.copy()
+        )
+        self._runs.add_done_callback(self.ended)
+
+    @property
+    def runs(self) -> asyncio.Task[Outcome]:
+        assert self._runs is not None, "start() comes first"
+        return self._runs
+
+    def stop(self, reason: Stop) -> None:
+        """Ask the function to end. The first reason stands: what comes later finds it ending already."""
+        if self._stop is None:
+            self._stop = reason
+            self._grace = self._around.clock.call_later(CANCEL_GRACE, self._overstays)
+        self._context._stop()
+        self.runs.cancel()
+
+    def _expire(self) -> None:
+        self.stop(Stop.TIMEOUT)
+
+    def _overstays(self) -> None:
+        self.stuck = True
+        logger.error(
+            "job %s (%s) still runs %g s after it was asked to stop (%s). It keeps its slot; a replacement slot opens. "
+            "A job must let CancelledError through; a def job must look at ctx.cancelled.",
+            self.job.id, self.job.name, CANCEL_GRACE, self._stop.value if self._stop else "",
+        )  # fmt: skip
+        self._around.on_stuck(self)
+
+    def ended(self, runs: asyncio.Task[Outcome]) -> None:
+        """The function has returned: tell how."""
+        for timer in (self._timer, self._grace):
+            if timer is not None:
+                timer.cancel()
+        self._around.on_end(self, self._unbegun() if runs.cancelled() else runs.result())
+
+    def _unbegun(self) -> Outcome:
+        """Cancelled before its first line."""
+        return Cancelled("cancelled before it began") if self._stop is Stop.CANCEL else Released()
+
+    async def _run(self) -> Outcome:
+        task = self._task
+        try:
+            args, kwargs = task.arguments.decode(self.job.args)
+        except ArgumentError as misfit:
+            return Failed(error_of(misfit), retryable=task.retry.allows(misfit))
+        if task.takes_context:
+            args = (self._context, *args)
+        enter(self._context)
+        try:
+            if task.is_async:
+                value = await task.function(*args, **kwargs)
+            else:
+                value = await self._in_thread(lambda: task.function(*args, **kwargs))
+        except BaseException as raised:  # user code: SystemExit and KeyboardInterrupt would end the server's loop
+            return self._outcome_of(raised)
+        return self._success(value)
+
+    async def _in_thread(self, function: Callable[[], object]) -> object:
+        """The function's end, not the wait's: a cancellation only leaves its mark in ctx.cancelled."""
+        future = self._around.threads.run(function)
+        while not future.done():
+            try:
+                await asyncio.wait({future})
+            except asyncio.CancelledError:
+                if self._stop is None:  # the loop is torn down
+                    raise
+        return future.result()
+
+    def _outcome_of(self, raised: BaseException) -> Outcome:
+        match self._stop:
+            case Stop.TIMEOUT:
+                seconds = self.job.policy.timeout
+                return TimedOut(Error("JobTimeout", f"ran longer than its timeout of {seconds:g} s", error_of(raised).traceback))
+            case Stop.CANCEL:
+                return Cancelled("cancelled while it ran")
+            case Stop.SHUTDOWN:
+                return Released()
+        if isinstance(raised, asyncio.CancelledError) and self._around.torn_down():
+            return Released()
+        return self._verdict_on(raised)
+
+    def _verdict_on(self, raised: BaseException) -> Outcome:
+        """What the job itself said by raising."""
+        match raised:
+            case Snooze(seconds=seconds):
+                return Snoozed(seconds)
+            case Cancel(why=why):
+                return Cancelled(why or "the job raised Cancel")
+            case RetryAfter(seconds=seconds):
+                return Failed(error_of(raised), retry_after=seconds)
+            case _:
+                return Failed(error_of(raised), retryable=self._task.retry.allows(raised))
+
+    def _success(self, value: object) -> Outcome:
+        if value is None or not self.job.policy.keep_result:
+            return Succeeded()
+        try:
+            text = self._task.result.encode(value)
+        except ArgumentError as error:  # the work is done: never run it again for this
+            return Succeeded(note=Error("ResultNotKept", str(error)))
+        if len(text) > self._around.max_result:
+            return Succeeded(
+                note=Error("ResultNotKept", f"{len(text):,} bytes of JSON, above the limit of {self._around.max_result:,}")
+            )
+        return Succeeded(text)

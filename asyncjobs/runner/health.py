@@ -1,0 +1,34 @@
+"""Whether the runner does its duty, and if not, why: what /jobs/health and the stats say."""
+
+from __future__ import annotations
+
+import logging
+
+logger = logging.getLogger("asyncjobs.runner")
+
+
+class Health:
+    """Reasons for not being well, by the part that gave them. Each change is logged once, not each repetition."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, str] = {}  # written by the loops through bad() and good()
+
+    @property
+    def ok(self) -> bool:
+        return not self._reasons
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Part → what is wrong with it; empty when all is well."""
+        return dict(self._reasons)
+
+    def bad(self, part: str, reason: str) -> None:
+        """This part can't do its duty now; the app goes on serving."""
+        if part not in self._reasons:
+            logger.critical("asyncjobs is degraded: %s: %s", part, reason)
+        self._reasons[part] = reason
+
+    def good(self, part: str) -> None:
+        """This part is well (again)."""
+        if self._reasons.pop(part, None) is not None:
+            logger.warning("asyncjobs has recovered: %s", part)

@@ -1,0 +1,88 @@
+"""Takes over what dead processes left, and removes what has been kept long enough."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from asyncjobs.clock import Clock, sleep
+from asyncjobs.job import Job, State
+from asyncjobs.outcome import Finish, Lost, settle
+from asyncjobs.runner.bell import Bell
+from asyncjobs.store.base import Store, Verdict
+
+logger = logging.getLogger("asyncjobs.runner")
+
+ORPHAN_INTERVAL = 0.25  # seconds: with the second that a job waits after a crash, a take-over stays below two
+PRUNE_INTERVAL = 60.0
+ORPHAN_BATCH = 500
+PRUNE_BATCH = 500  # rows of one commit, so that no enqueue waits long behind it
+PRUNE_PAUSE = 0.05  # seconds between such commits; leaves most of the disk's time to others
+
+
+class Janitor:
+    """No leader is elected: orphans are settled through the fenced `finish`, so of two janitors one wins each job."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        retention: Mapping[State, float],
+        on_settled: Callable[[Job, Finish], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._retention = dict(retention)  # seconds that ended jobs are kept
+        self._on_settled = on_settled
+        self._bell = Bell(clock)
+        self._stopping = False
+        self._pruned_at = clock.monotonic()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Look for orphans, and now and then for what is too old, until stop()."""
+        while not self._stopping:
+            await self.replay()
+            if self._clock.monotonic() - self._pruned_at >= PRUNE_INTERVAL:
+                self._pruned_at = self._clock.monotonic()
+                await self.prune()
+            await self._bell.wait(ORPHAN_INTERVAL)
+
+    async def replay(self) -> int:
+        """Put back every job whose runner is dead; how many there were."""
+        total = 0
+        while orphans := await self._store.orphans(ORPHAN_BATCH):
+            now = self._clock.now()
+            finishes = [settle(job, Lost(), now=now, chance=self._clock.random()) for job in orphans]
+            verdicts = await self._store.finish(finishes, now=now)
+            settled = [(j, f) for j, f, verdict in zip(orphans, finishes, verdicts, strict=True) if verdict is Verdict.APPLIED]
+            for job, finish in settled:
+                _log(job, finish)
+                self._on_settled(job, finish)
+            total += len(settled)
+            if len(orphans) < ORPHAN_BATCH or not settled:
+                break
+        return total
+
+    async def prune(self) -> int:
+        """Remove ended jobs past their retention, a batch at a time; how many went."""
+        now = self._clock.now()
+        before = {state: now - round(seconds * 1000) for state, seconds in self._retention.items()}
+        total = 0
+        while not self._stopping:
+            gone = await self._store.prune(before, limit=PRUNE_BATCH)
+            total += gone
+            if gone < PRUNE_BATCH:
+                break
+            await sleep(self._clock, PRUNE_PAUSE)
+        return total
+
+
+def _log(job: Job, finish: Finish) -> None:
+    if finish.to is State.FAILED:
+        logger.error("job %s (%s) %s", job.id, job.name, finish.error.message if finish.error else "failed")
+    else:
+        logger.warning("job %s (%s): the process that ran it is gone; it runs again (crash %d)", job.id, job.name, finish.crashes)

@@ -1,0 +1,125 @@
+"""Outcomes on their way to the store: settled by policy, written in batches, kept until they are written.
+
+A failing store loses nothing here: outcomes wait in memory, and land when it is back. They are few: the dispatcher stops
+claiming while more than HIGH_WATER wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from asyncjobs.clock import Clock, sleep
+from asyncjobs.errors import StoreUnavailable
+from asyncjobs.job import Job, State
+from asyncjobs.outcome import Failed, Finish, Outcome, TimedOut, settle
+from asyncjobs.runner.bell import Bell
+from asyncjobs.runner.health import Health
+from asyncjobs.runner.supervise import pause_after
+from asyncjobs.store.base import Store, Verdict
+
+logger = logging.getLogger("asyncjobs.attempt")
+
+HIGH_WATER = 1_000  # outcomes; far above what a healthy commit gathers, far below what would be felt in memory
+PART = "ledger"
+
+
+class Ledger:
+    """The one way an attempt's end reaches the store."""
+
+    def __init__(self, store: Store, clock: Clock, health: Health, on_settled: Callable[[Job, Finish], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._health = health
+        self._on_settled = on_settled  # called for each finish that the store applied
+        self._pending: list[tuple[Job, Outcome]] = []  # appended by add(), emptied by _write()
+        self._writing: dict[str, int] = {}  # id → token, of the batch under way; written by _write() only
+        self._bell = Bell(clock)  # rung when something is pending, or the end has come
+        self._empty = asyncio.Event()  # set while there is no backlog
+        self._empty.set()
+        self._closing = False
+
+    @property
+    def full(self) -> bool:
+        return len(self._pending) > HIGH_WATER
+
+    @property
+    def backlog(self) -> int:
+        """Outcomes that are not in the store yet."""
+        return len(self._pending) + len(self._writing)
+
+    def holds(self, id: str, token: int) -> bool:
+        """Whether this attempt's outcome is here, not yet in the store."""
+        return self._writing.get(id) == token or any(job.id == id and job.token == token for job, _ in self._pending)
+
+    def add(self, job: Job, outcome: Outcome) -> None:
+        """Take this outcome; from here on it is on its way."""
+        self._pending.append((job, outcome))
+        self._empty.clear()
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Write what comes, until close() and nothing is left."""
+        while True:
+            await self._bell.wait()
+            while self._pending:
+                await self._write()
+            self._empty.set()
+            if self._closing:
+                return
+
+    async def flushed(self) -> None:
+        """Wait until everything is in the store."""
+        await self._empty.wait()
+
+    def close(self) -> None:
+        """Let run() return once it has written what is here."""
+        self._closing = True
+        self._bell.ring()
+
+    async def _write(self) -> None:
+        batch, self._pending = self._pending, []
+        now, chance = self._clock.now(), self._clock.random
+        finishes = [settle(job, outcome, now=now, chance=chance()) for job, outcome in batch]
+        self._writing = {finish.id: finish.token for finish in finishes}
+        verdicts = await self._persist(finishes, now)
+        self._writing = {}
+        for (job, outcome), finish, verdict in zip(batch, finishes, verdicts, strict=True):
+            if verdict is Verdict.APPLIED:
+                _log(job, outcome, finish, now)
+                self._on_settled(job, finish)
+            elif verdict is Verdict.LOST:
+                logger.warning("job %s (%s): attempt %d was superseded; its outcome is dropped", job.id, job.name, job.attempt)
+
+    async def _persist(self, finishes: Sequence[Finish], now: int) -> Sequence[Verdict]:
+        """Until it is done: finish is idempotent, and giving up would run finished work again."""
+        failures = 0
+        while True:
+            try:
+                verdicts = await self._store.finish(finishes, now=now)
+            except StoreUnavailable as error:
+                failures += 1
+                self._health.bad(PART, f"{len(finishes)} outcomes wait in memory: {error}")
+                await sleep(self._clock, pause_after(failures, self._clock.random()))
+            else:
+                self._health.good(PART)
+                return verdicts
+
+
+def _log(job: Job, outcome: Outcome, finish: Finish, now: int) -> None:
+    if not isinstance(outcome, (Failed, TimedOut)):
+        return
+    error = outcome.error
+    facts = {"job_id": job.id, "queue": job.queue, "task": job.name, "attempt": job.attempt}
+    if finish.to is State.QUEUED and finish.run_at is not None:
+        logger.warning(
+            "job %s (%s) failed in attempt %d of %d, next in %.1f s: %s: %s",
+            job.id, job.name, job.attempt, job.policy.max_attempts, (finish.run_at - now) / 1000, error.type, error.message,
+            extra=facts,
+        )  # fmt: skip
+    else:
+        logger.error(
+            "job %s (%s) failed for good in attempt %d of %d: %s: %s\n%s",
+            job.id, job.name, job.attempt, job.policy.max_attempts, error.type, error.message, error.traceback, extra=facts,
+        )  # fmt: skip

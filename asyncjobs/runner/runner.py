@@ -1,0 +1,269 @@
+"""One process's claim on work: composes the loops, and brings them up and down in the right order.
+
+Up: open the store, register, put orphans back, then let the app serve, then claim. Down: no claims, wait for what runs, cancel
+it, give back what has ended, flush the ledger, close the store, drop the evidence of life. A job that still runs at the end
+keeps its row `running` and this runner's evidence until the process exits: giving it back while it runs would run it twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from asyncio.tasks import _unregister_task
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from asyncjobs.clock import Clock, sleep
+from asyncjobs.errors import StoreClosed, StoreUnavailable
+from asyncjobs.job import Job, State
+from asyncjobs.outcome import Finish, Outcome, Released
+from asyncjobs.runner.attempt import Attempt, Stop, Surroundings
+from asyncjobs.runner.dispatcher import Dispatcher
+from asyncjobs.runner.health import Health
+from asyncjobs.runner.janitor import Janitor
+from asyncjobs.runner.ledger import Ledger
+from asyncjobs.runner.pulse import Pulse
+from asyncjobs.runner.slots import Slots, SlotStats
+from asyncjobs.runner.supervise import keep
+from asyncjobs.runner.threads import Threads
+from asyncjobs.store.base import RunnerInfo, Store
+from asyncjobs.task import Task
+
+logger = logging.getLogger("asyncjobs.runner")
+
+# A server that finds its port taken runs the lifespan's start and end around that discovery; a process that lives for less
+# than this claims nothing. Only the first claim after a start waits for it.
+FIRST_CLAIM_AFTER = 0.05
+RESERVE = 2.0  # seconds of the shutdown that cancel, settle and close share (at most half of it)
+CANCEL_WAIT = 0.6  # of the reserve: how much of it cancelled attempts have to end
+
+
+class Runner:
+    """Started once, stopped once, on one event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        info: RunnerInfo,
+        tasks: Mapping[str, Task[..., Any, Any]],
+        *,
+        state: Mapping[str, Any],
+        retention: Mapping[State, float],
+        max_result: int,
+        shutdown_timeout: float,
+        on_settled: Callable[[str], None],
+    ) -> None:
+        self.info = info
+        self.health = Health()
+        self._store = store
+        self._clock = clock
+        self._tasks = tasks
+        self._shutdown_timeout = shutdown_timeout
+        self._told = on_settled  # called with the id of each job whose attempt's end is in the store
+        self._attempts: dict[str, Attempt] = {}  # by job id; written by _begin() and _ended()
+        self._idle = asyncio.Event()  # set while there are no attempts
+        self._idle.set()
+        self._slots = Slots(info.queues)
+        self._threads = Threads()
+        self._ledger = Ledger(store, clock, self.health, self._settled)
+        self._dispatcher = Dispatcher(
+            store, clock, self._slots, runner=info.id, queues=tuple(info.queues), tasks=info.tasks,
+            start=self._begin, held_up=lambda: self._ledger.full,
+        )  # fmt: skip
+        self._pulse = Pulse(
+            store, clock, self._dispatcher, self._ledger, runner=info.id,
+            running=lambda: {id: attempt.job.token for id, attempt in self._attempts.items()}, cancel=self._cancel,
+        )  # fmt: skip
+        self._janitor = Janitor(store, clock, retention, self._settled)
+        self._around = Surroundings(
+            clock=clock, threads=self._threads, state=state, max_result=max_result, report=self._pulse.note,
+            on_end=self._ended, on_stuck=lambda attempt: self._slots.mark_stuck(attempt.job.queue),
+            torn_down=self._torn_down,
+        )  # fmt: skip
+        self._main: asyncio.Task[None] | None = None
+        self._loops: dict[str, asyncio.Task[None]] = {}  # written by _serve()
+        self._entered = False  # the store is open, we are registered, orphans are back
+        self._draining = False
+
+    # --- what the application asks ---
+
+    def ring(self, queue: str, at: int) -> None:
+        """A job of this queue is about to be due at `at` (ms)."""
+        self._dispatcher.ring((queue,), at)
+
+    def ring_all(self) -> None:
+        """Anything may have become claimable."""
+        self._dispatcher.ring()
+
+    def beat(self) -> None:
+        """Look for cancel requests now."""
+        self._pulse.ring()
+
+    def slot_stats(self) -> dict[str, SlotStats]:
+        return self._slots.stats()
+
+    @property
+    def backlog(self) -> int:
+        """Outcomes that wait to be written."""
+        return self._ledger.backlog
+
+    # --- up ---
+
+    async def start(self) -> None:
+        """Ready to serve when it returns. Raises StoreMismatch; a store that is busy, full or failing starts degraded."""
+        self._main = asyncio.current_task()
+        try:
+            await self._enter()
+        except StoreUnavailable as error:
+            self.health.bad("store", str(error))
+        except BaseException:
+            await self._close_store(self._shutdown_timeout)
+            raise
+        self._loops["start"] = self._spawn("start", self._serve)
+
+    async def _enter(self) -> None:
+        await self._store.open()
+        await self._store.register(self.info, now=self._clock.now())
+        replayed = await self._janitor.replay()
+        self._entered = True
+        logger.info(
+            "asyncjobs runner %s: pid %d works %s; %d unfinished jobs of dead processes put back",
+            self.info.id, self.info.pid, ", ".join(f"{q} ({n})" for q, n in self.info.queues.items()) or "no queues", replayed,
+        )  # fmt: skip
+
+    async def _serve(self) -> None:
+        """Bring the loops up, once the store has let us in."""
+        if not self._entered:
+            await self._enter()
+        self.health.good("store")
+        self._loops["ledger"] = self._spawn("ledger", self._ledger.run)
+        self._loops["pulse"] = self._spawn("pulse", self._pulse.run)
+        self._loops["janitor"] = self._spawn("janitor", self._janitor.run)
+        self._loops["watch"] = self._spawn("watch", self._watch)
+        await sleep(self._clock, FIRST_CLAIM_AFTER)
+        if self.info.queues and not self._draining:
+            self._loops["dispatcher"] = self._spawn("dispatcher", self._dispatcher.run)
+
+    def _spawn(self, part: str, loop: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        return asyncio.create_task(keep(part, loop, self._clock, self.health), name=f"asyncjobs {part}")
+
+    async def _watch(self) -> None:
+        async with self._store.watch() as changes:
+            async for queues in changes:
+                self._dispatcher.ring(queues or None)
+
+    # --- attempts ---
+
+    def _begin(self, job: Job) -> None:
+        task = self._tasks.get(job.name)
+        if self._draining or task is None:  # claimed in the moment of stopping: it has not begun, so it goes back whole
+            self._slots.give_back(job.queue, stuck=False)
+            self._ledger.add(job, Released())
+            return
+        attempt = Attempt(job, task, self._around)
+        self._attempts[job.id] = attempt
+        self._idle.clear()
+        attempt.start()
+
+    def _ended(self, attempt: Attempt, outcome: Outcome) -> None:
+        del self._attempts[attempt.job.id]
+        self._ledger.add(attempt.job, outcome)
+        self._slots.give_back(attempt.job.queue, stuck=attempt.stuck)
+        self._dispatcher.slot_freed()
+        if not self._attempts:
+            self._idle.set()
+
+    def _settled(self, job: Job, finish: Finish) -> None:
+        """The store has recorded the end of an attempt, ours or a dead runner's."""
+        if finish.run_at is not None:
+            self._dispatcher.ring((finish.queue or job.queue,), finish.run_at)
+        self._told(job.id)
+
+    def _cancel(self, id: str) -> None:
+        attempt = self._attempts.get(id)
+        if attempt is not None:
+            attempt.stop(Stop.CANCEL)
+
+    def _torn_down(self) -> bool:
+        """Whether the loop cancels everything on it, our own main task included: nobody's verdict on a job."""
+        return self._main is not None and self._main.cancelling() > 0
+
+    # --- down ---
+
+    async def stop(self) -> None:
+        """Within `shutdown_timeout`, whatever jobs, threads and disk do. Correct even if it never gets to its end."""
+        deadline = self._clock.monotonic() + self._shutdown_timeout
+        reserve = min(RESERVE, self._shutdown_timeout / 2)
+        self._draining = True
+        try:
+            await self._end_dispatcher(deadline - reserve)
+            await self._within(self._idle.wait(), deadline - reserve)
+            await self._cancel_attempts(deadline - reserve * (1 - CANCEL_WAIT))
+            await self._within(self._flush(), deadline - reserve / 10)
+        finally:
+            self._end_loops()
+            self._threads.close()
+            self._abandon_stuck()
+            await self._leave_store(deadline)
+
+    async def _end_dispatcher(self, until: float) -> None:
+        self._dispatcher.stop()
+        self._loops["start"].cancel()
+        dispatcher = self._loops.get("dispatcher")
+        if dispatcher is not None:  # a claim that is under way comes back to be released, not to be forgotten
+            await self._within(asyncio.shield(dispatcher), until)
+
+    async def _cancel_attempts(self, until: float) -> None:
+        for attempt in self._attempts.values():
+            attempt.stop(Stop.SHUTDOWN)
+        await self._within(self._idle.wait(), until)
+
+    async def _flush(self) -> None:
+        if self._entered:
+            await self._ledger.flushed()
+
+    def _end_loops(self) -> None:
+        self._pulse.stop()
+        self._janitor.stop()
+        self._ledger.close()
+        for loop in self._loops.values():
+            loop.cancel()
+
+    def _abandon_stuck(self) -> None:
+        """Take jobs that won't end off asyncio's list: the loop's own end would wait for each of them for ever."""
+        for attempt in self._attempts.values():
+            logger.error(
+                "job %s (%s) did not end within the shutdown; its row stays running and it runs again when this process is gone",
+                attempt.job.id, attempt.job.name,
+            )  # fmt: skip
+            attempt.runs.remove_done_callback(attempt.ended)
+            _unregister_task(attempt.runs)
+            attempt.runs._log_destroy_pending = False  # type: ignore[attr-defined]  # it is, and we have said so
+
+    async def _leave_store(self, deadline: float) -> None:
+        left = max(deadline - self._clock.monotonic(), 0.1)
+        if self._entered and not self._attempts:
+            await self._within(self._retire(), deadline - left / 2)
+        await self._close_store(max(deadline - self._clock.monotonic(), 0.1))
+
+    async def _retire(self) -> None:
+        try:
+            await self._store.retire(self.info.id)
+        except (StoreUnavailable, StoreClosed) as error:
+            logger.warning("asyncjobs could not sign off (%s); the next start finds out by itself", error)
+
+    async def _close_store(self, seconds: float) -> None:
+        if not await self._within(self._store.close(), self._clock.monotonic() + seconds):
+            logger.error("asyncjobs: the store did not close within the shutdown; what was not acknowledged may be lost")
+
+    async def _within(self, what: Awaitable[object], until: float) -> bool:
+        """Wait for it until then at most; whether it has ended. What doesn't end is left behind, not waited for."""
+        task = asyncio.ensure_future(what)
+        await asyncio.wait({task}, timeout=max(until - self._clock.monotonic(), 0.0))
+        if not task.done():
+            task.cancel()
+            return False
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("asyncjobs: a step of the shutdown failed", exc_info=error)
+        return True

@@ -1,0 +1,43 @@
+"""Keeps a loop alive: one that dies is named in the log and in health, and started again after a pause that grows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from asyncjobs.clock import Clock, sleep
+from asyncjobs.errors import StoreUnavailable
+from asyncjobs.runner.health import Health
+
+logger = logging.getLogger("asyncjobs.runner")
+
+FIRST_PAUSE = 0.1  # seconds; doubles with each failure in a row
+LONGEST_PAUSE = 5.0  # seconds; what a store's recovery waits for at most, so not longer
+STEADY = 60.0  # seconds a loop has to run for its earlier failures to be forgotten
+
+
+def pause_after(failures: int, chance: float) -> float:
+    """Seconds to wait after so many failures in a row, spread so that siblings don't return together."""
+    longest = min(FIRST_PAUSE * 2.0 ** min(failures - 1, 16), LONGEST_PAUSE)
+    return longest * (0.5 + chance / 2)
+
+
+async def keep(part: str, loop: Callable[[], Awaitable[None]], clock: Clock, health: Health) -> None:
+    """Run `loop` until it returns, again each time it raises. Health says so meanwhile.
+
+    One of the two places that catch every Exception: whatever a loop trips over must degrade the runner, not end the app.
+    """
+    failures = 0
+    while True:
+        began = clock.monotonic()
+        try:
+            await loop()
+            health.good(part)
+            return
+        except StoreUnavailable as error:
+            health.bad(part, str(error))
+        except Exception as error:
+            logger.exception("asyncjobs: the %s loop crashed and is started again", part)
+            health.bad(part, f"crashed: {type(error).__name__}: {error}")
+        failures = 1 if clock.monotonic() - began > STEADY else failures + 1
+        await sleep(clock, pause_after(failures, clock.random()))

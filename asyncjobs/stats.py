@@ -1,0 +1,142 @@
+"""Everything at one moment, as the page, the JSON and the command line show it: the store's numbers and this process's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from asyncjobs.histogram import merged, percentile
+from asyncjobs.job import State
+from asyncjobs.store.base import HistoryBucket, Metric, QueueStats, RunnerStats, Stats
+
+WINDOW = 3_600_000  # ms of history that the percentiles speak of
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How long something took, over the last hour. Percentiles in seconds, None where nothing was counted.
+
+    histogram: bucket index (see histogram.BOUNDS) → count.
+    """
+
+    count: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    histogram: Mapping[int, int]
+
+    @classmethod
+    def of(cls, histograms: Iterable[Mapping[int, int]]) -> Durations:
+        counts = merged(histograms)
+        p50, p95, p99 = (_seconds(percentile(counts, fraction)) for fraction in (0.5, 0.95, 0.99))
+        return cls(sum(counts.values()), p50, p95, p99, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """One queue.
+
+    waiting: due, not yet begun. scheduled: due later, retries among them. retrying: of both, those with a failed attempt
+    behind them. held: not claimable for a reason of their own (no living process knows the task; must run alone).
+    slots: of all living processes together. waiting_more, scheduled_more: there are more than the number says.
+    processed = succeeded + failures: attempts that ended by themselves, since the store was made. failed: jobs that
+    failed for good. latency: seconds that the longest-waiting due job has waited. wait: from due to start. run: of attempts.
+    """
+
+    name: str
+    waiting: int
+    waiting_more: bool
+    running: int
+    scheduled: int
+    scheduled_more: bool
+    retrying: int
+    held: int
+    paused: bool
+    slots: int
+    enqueued: int
+    processed: int
+    succeeded: int
+    failures: int
+    failed: int
+    cancelled: int
+    latency: float
+    wait: Durations
+    run: Durations
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSnapshot:
+    """One started Jobs somewhere. `busy` and `slots` by queue."""
+
+    id: str
+    pid: int
+    host: str
+    version: str
+    started_at: int
+    alive: bool
+    this: bool
+    slots: Mapping[str, int]
+    busy: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`as_of` in ms. `problems`: part of this process's runner → what is wrong with it; healthy when there are none."""
+
+    as_of: int
+    version: str
+    healthy: bool
+    problems: Mapping[str, str]
+    queues: Sequence[QueueSnapshot]
+    processes: Sequence[ProcessSnapshot]
+
+
+def snapshot(
+    stats: Stats, history: Sequence[HistoryBucket], *, version: str, runner: str, problems: Mapping[str, str]
+) -> Snapshot:
+    """Put the store's numbers into words. `history` covers WINDOW; `runner` is this process's."""
+    living = [one for one in stats.runners if one.alive]
+    queues = [
+        _queue(name, queue, [bucket for bucket in history if bucket.queue == name], living, stats.as_of)
+        for name, queue in sorted(stats.queues.items())
+    ]
+    processes = [
+        ProcessSnapshot(
+            id=one.info.id, pid=one.info.pid, host=one.info.host, version=one.info.version, started_at=one.info.started_at,
+            alive=one.alive, this=one.info.id == runner, slots=one.info.queues, busy=one.running,
+        )
+        for one in stats.runners
+    ]  # fmt: skip
+    return Snapshot(stats.as_of, version, not problems, dict(problems), queues, processes)
+
+
+def _queue(
+    name: str, queue: QueueStats, history: Sequence[HistoryBucket], living: Sequence[RunnerStats], as_of: int
+) -> QueueSnapshot:
+    totals = queue.totals
+    succeeded, failures = totals.get(Metric.SUCCEEDED, 0), totals.get(Metric.FAILURES, 0)
+    return QueueSnapshot(
+        name=name,
+        waiting=queue.waiting,
+        waiting_more=queue.waiting_more,
+        running=queue.states.get(State.RUNNING, 0),
+        scheduled=queue.scheduled,
+        scheduled_more=queue.scheduled_more,
+        retrying=queue.retrying,
+        held=queue.held,
+        paused=queue.paused,
+        slots=sum(one.info.queues.get(name, 0) for one in living),
+        enqueued=totals.get(Metric.ENQUEUED, 0),
+        processed=succeeded + failures,
+        succeeded=succeeded,
+        failures=failures,
+        failed=totals.get(Metric.DEAD, 0),
+        cancelled=totals.get(Metric.CANCELLED, 0),
+        latency=0.0 if queue.oldest_due is None else max(as_of - queue.oldest_due, 0) / 1000,
+        wait=Durations.of(bucket.wait for bucket in history),
+        run=Durations.of(bucket.run for bucket in history),
+    )
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds / 1000, 6)

@@ -1,0 +1,309 @@
+"""The seam between the runner and whatever keeps the jobs: two protocols, their values, and the contract in words.
+
+The contract, clause by clause (each is a named test in tests/store/contract, run against every store):
+
+- Durable on return: when `insert`, a rescheduling `finish` or `cancel` returns, the change survives the process's death; a
+  power cut too for jobs with survives="power". A job with survives="nothing" is accepted at once and goes with the next commit.
+- Every write verb takes a batch. `insert` is atomic as a batch, the others per job. Calls in flight may share one commit and
+  may take effect in any order among themselves.
+- Data never raises: conflicts, lost fences and unknown ids come back as values. Only StoreUnavailable (try again: insert and
+  finish are idempotent), StoreMismatch and StoreClosed escape.
+- A verb that was submitted is carried out, whether or not its caller is cancelled while it waits.
+- `now` is an argument (integer milliseconds, UTC) and dates what it changes; who is dead is never judged by it, but by the
+  store's own evidence.
+- `attempt` grows by one with each claim and may be given back; `token` only ever grows, also over a power cut: (id, token)
+  names one attempt for ever.
+- Counters per stored state equal a recount; history equals what was done, in the same commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from asyncjobs.job import Job, NewJob, Progress, State
+from asyncjobs.outcome import Finish
+
+HISTORY_STEP = 60_000  # ms that one history bucket covers
+COUNT_LIMIT = 10_000  # the split of queued jobs into waiting and scheduled is counted this far
+
+
+# --- values of the write verbs ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """The job that stands for this insert: the new one, or (created=False) the one whose id or unique key it met."""
+
+    id: str
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a runner asks for: at most `wants[queue]` jobs of each queue, of the tasks it knows."""
+
+    runner: str
+    wants: Mapping[str, int]
+    tasks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Jobs now running under this runner, in claim order.
+
+    next_due: when the next claimable job of the wanted queues falls due (ms), None when none is known; at or before `now`
+    when more is due than was taken. alone_due: the same for jobs held with Hold.ALONE.
+    """
+
+    jobs: Sequence[Job] = ()
+    next_due: int | None = None
+    alone_due: int | None = None
+
+
+class Verdict(StrEnum):
+    """What became of a finish."""
+
+    APPLIED = "applied"
+    ALREADY = "already"  # this token's end is recorded
+    LOST = "lost"  # superseded by a later attempt, or the job is gone
+
+
+class Cancellation(StrEnum):
+    """What became of a cancel."""
+
+    CANCELLED = "cancelled"  # was queued
+    REQUESTED = "requested"  # is running; its runner is told at its next beat
+    ENDED = "ended"  # had ended before
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerInfo:
+    """One started Jobs. `queues` maps the queues it works to their slots here; `tasks` are the names (and aliases) it knows."""
+
+    id: str
+    pid: int
+    host: str
+    version: str
+    started_at: int
+    queues: Mapping[str, int] = field(default_factory=dict)
+    tasks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What the store holds against a runner: the attempts it should be running, and what it must be told.
+
+    held: job id → token. cancels: ids among them with a cancel request. paused: paused queues.
+    """
+
+    held: Mapping[str, int] = field(default_factory=dict)
+    cancels: frozenset[str] = frozenset()
+    paused: frozenset[str] = frozenset()
+
+
+# --- values of the read verbs ----------------------------------------------------------------------------------------
+
+
+class Metric(StrEnum):
+    """What is counted, per queue and task, in totals for ever and in history by the minute.
+
+    FAILURES counts attempts (failed, timed out, or lost for good); DEAD counts jobs that failed for good. CANCELLED counts
+    jobs. WAIT (due to start) and RUN (start to end, of succeeded, failed and timed out attempts) are histograms.
+    """
+
+    ENQUEUED = "enqueued"
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILURES = "failures"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+    SNOOZED = "snoozed"
+    RELEASED = "released"
+    LOST = "lost"
+    WAIT = "wait"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """Which jobs a page shows; None asks nothing of that field."""
+
+    state: State | None = None
+    queue: str | None = None
+    task: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Jobs, newest insert first. `next` continues after the last of them; None when there is no more."""
+
+    jobs: Sequence[Job]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """One queue at one moment.
+
+    states: exact count of the jobs in each stored state. held: queued jobs with a hold. retrying: queued jobs that have an
+    attempt behind them. waiting: claimable and due. scheduled: claimable later. The last two are counted to COUNT_LIMIT;
+    `waiting_more` and `scheduled_more` say that there are more. oldest_due: the `run_at` of the longest-waiting due job, ms.
+    totals: since the store was made, by Metric (without the histograms).
+    """
+
+    states: Mapping[State, int]
+    held: int = 0
+    retrying: int = 0
+    waiting: int = 0
+    waiting_more: bool = False
+    scheduled: int = 0
+    scheduled_more: bool = False
+    oldest_due: int | None = None
+    paused: bool = False
+    totals: Mapping[Metric, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerStats:
+    """A registered runner and how many jobs it runs, by queue; `alive` on the store's evidence."""
+
+    info: RunnerInfo
+    running: Mapping[str, int]
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The store at `as_of` (ms). A queue appears once a job was put in it, it was paused, or a runner works it."""
+
+    as_of: int
+    queues: Mapping[str, QueueStats]
+    runners: Sequence[RunnerStats]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryBucket:
+    """What happened to one task's jobs of one queue in the HISTORY_STEP that begins at `at` (ms).
+
+    counts: by Metric, without zeros. wait, run: histogram buckets (see histogram.py) to counts.
+    """
+
+    at: int
+    queue: str
+    task: str
+    counts: Mapping[Metric, int]
+    wait: Mapping[int, int]
+    run: Mapping[int, int]
+
+
+# --- the protocols ---------------------------------------------------------------------------------------------------
+
+
+class Reader(Protocol):
+    """What looking needs. Reads never wait behind a write; a read that takes too long raises StoreUnavailable."""
+
+    async def get(self, ids: Sequence[str]) -> Sequence[Job | None]:
+        """The jobs of these ids, in the same order; None where there is none."""
+
+    async def page(self, query: JobQuery, *, limit: int, after: str | None = None) -> Page:
+        """Up to `limit` jobs that match, newest insert first, after the position that an earlier page named `next`.
+
+        Pages neither skip nor repeat a job while others are inserted. An unreadable `after` begins at the start.
+        """
+
+    async def stats(self, *, now: int) -> Stats:
+        """Where everything stands. Costs O(queues), not O(jobs)."""
+
+    async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
+        """What happened in the buckets that begin in [since, until) ms, oldest first."""
+
+
+class Store(Reader, Protocol):
+    """Durable truth about jobs, by batch; see the contract at the top of this module."""
+
+    async def open(self) -> None:
+        """Make ready, creating or migrating what is there. Idempotent.
+
+        Raises StoreMismatch when what is there is not ours to use (a newer schema, another program's file, a path that can't
+        be one), StoreUnavailable when it may be later (busy, full, failing).
+        """
+
+    async def close(self) -> None:
+        """Flush what was accepted, and let go of everything but the evidence of runners that were not retired. Idempotent."""
+
+    # producing
+
+    async def insert(self, jobs: Sequence[NewJob], *, now: int) -> Sequence[Inserted]:
+        """Store these jobs, all or none; one answer each, in order.
+
+        An id that exists changes nothing. A unique key held by a queued or running job answers with the holder's id; within
+        one batch the first of a key wins. `run_at` in the past counts as due at `now`.
+        """
+
+    # working
+
+    async def register(self, runner: RunnerInfo, *, now: int) -> None:
+        """Make this runner known and alive, until `retire` or its process's death. Again: replaces what was known.
+
+        Jobs held as unroutable whose task it knows become claimable, here or at its next beats.
+        """
+
+    async def retire(self, runner: str) -> None:
+        """Forget this runner. What it still runs becomes an orphan. Unknown: nothing happens."""
+
+    async def claim(self, claim: Claim, *, now: int) -> Claimed:
+        """Take due jobs: attempt + 1, token grown, state running, started_at = now.
+
+        Per queue by run_at + PRIORITY_STEP × priority, then insertion, over all queues in that same order. Nothing from a
+        paused queue. A due job whose task no living runner knows is held as UNROUTABLE instead; one that only a sibling
+        knows is left for it. Never touches a job with a hold.
+        """
+
+    async def claim_alone(self, claim: Claim, *, now: int) -> Claimed:
+        """Take the one due job with Hold.ALONE that is first among the wanted queues; it keeps the hold while it runs."""
+
+    async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
+        """End attempts; one verdict each, in order. See Finish for what applies when.
+
+        Appends an AttemptRecord (from the job's own runner, started_at and attempt), keeps the last ATTEMPTS_KEPT. A QUEUED
+        finish with give_back lowers `attempt` by one. Terminal: finished_at = now, the hold cleared, the unique key let go.
+        """
+
+    async def beat(self, runner: str, *, now: int) -> Beat:
+        """Tell what this runner is held to run, which of it to cancel, and which queues are paused.
+
+        Also the store's moment for upkeep: when `now` stands more than 5 s behind the latest `now` that this handle has seen,
+        the wall clock was set back, and jobs that were due at once on insert are made due at `now`.
+        """
+
+    async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
+        """Keep the progress of attempts, job id → (token, progress); ignored where the token is not the running one."""
+
+    async def orphans(self, limit: int) -> Sequence[Job]:
+        """Running jobs whose runner is dead or retired on the store's evidence. Changes nothing: settle them by `finish`."""
+
+    # operating
+
+    async def cancel(self, ids: Sequence[str], *, now: int) -> Sequence[Cancellation]:
+        """Cancel queued jobs, ask for the end of running ones; one answer each, in order."""
+
+    async def requeue(self, ids: Sequence[str], *, now: int) -> Sequence[bool]:
+        """Put ended jobs back: queued, due at `now`, attempt 0, crashes 0, no hold, result, error, progress and finish time
+        cleared, token and attempt records kept, no unique key any more. False where the job is unknown or has not ended."""
+
+    async def set_paused(self, queue: str, paused: bool, *, now: int) -> None:
+        """Stop or resume claims from this queue, in every process and over restarts."""
+
+    async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
+        """Remove up to `limit` ended jobs whose finished_at lies before their state's time (ms); also, unlimited, history and
+        runner entries that nothing needs. Returns how many jobs went; fewer than `limit` means there are no more."""
+
+    # waking
+
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[frozenset[str]]]:
+        """Queues that may have got work from another process; an empty set means any. May be silent or wrong, never required."""

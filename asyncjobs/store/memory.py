@@ -1,0 +1,387 @@
+"""The contract of store/base.py in plain Python: what every other store is held to, and the double that tests run on.
+
+No verb waits for anything, so each is one indivisible step, and nothing here is ever half done.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from math import inf
+
+from asyncjobs.errors import StoreClosed
+from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Hold, Job, NewJob, Progress, State
+from asyncjobs.outcome import Finish
+from asyncjobs.store.base import (
+    COUNT_LIMIT,
+    Beat,
+    Cancellation,
+    Claim,
+    Claimed,
+    HistoryBucket,
+    Inserted,
+    JobQuery,
+    Metric,
+    Page,
+    QueueStats,
+    RunnerInfo,
+    RunnerStats,
+    Stats,
+    Verdict,
+)
+from asyncjobs.store.memory_data import MemoryData, Watch
+from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, Tally
+
+CLOCK_STEP = 5_000  # ms that the wall clock must fall back by to count as set
+GENERATION_BITS = 24  # of a token, below the generation: how often one job can be claimed between two opens
+
+_TOTALS = [metric for metric in Metric if metric not in (Metric.WAIT, Metric.RUN)]
+
+
+class MemoryStore:
+    """A handle on a MemoryData; handles that share one stand for processes on the same data."""
+
+    def __init__(self, data: MemoryData | None = None) -> None:
+        self._data = MemoryData() if data is None else data
+        self._is_open = False
+        self._generation = 0  # of this handle since open()
+        self._latest_now = 0  # ms; the latest `now` of a write verb, since the last step of the clock
+
+    async def open(self) -> None:
+        if not self._is_open:
+            self._data.generation += 1
+            self._generation = self._data.generation
+            self._is_open = True
+
+    async def close(self) -> None:
+        self._is_open = False
+
+    # --- producing
+
+    async def insert(self, jobs: Sequence[NewJob], *, now: int) -> Sequence[Inserted]:
+        data, tally = self._write(now)
+        answers = []
+        for new in jobs:
+            holder = new.id if new.id in data.jobs else data.holders.get(new.unique_key or "")
+            if holder is None:
+                data.put(_first_record(new, now))
+                tally.inserted(new.queue, new.name, now)
+            answers.append(Inserted(holder or new.id, created=holder is None))
+        data.add(tally)
+        self._wake(new.queue for new, answer in zip(jobs, answers, strict=True) if answer.created)
+        return answers
+
+    # --- working
+
+    async def register(self, runner: RunnerInfo, *, now: int) -> None:
+        data, tally = self._write(now)
+        data.runners[runner.id] = runner
+        data.alive.add(runner.id)
+        for job in data.unholdable(runner.tasks):
+            data.put(replace(job, hold=Hold.NONE))
+            tally.held(job.queue, -1)
+        data.add(tally)
+
+    async def retire(self, runner: str) -> None:
+        data, _ = self._write()
+        data.runners.pop(runner, None)
+        data.alive.discard(runner)
+
+    async def claim(self, claim: Claim, *, now: int) -> Claimed:
+        data, tally = self._write(now)
+        chosen: list[tuple[int, Job]] = []
+        for queue, limit in claim.wants.items():
+            if not data.paused.get(queue):
+                mine, nobodys = self._choose(queue, limit, claim.tasks, now)
+                chosen += mine
+                for job in nobodys:
+                    data.put(replace(job, hold=Hold.UNROUTABLE))
+                    tally.held(queue, 1)
+        return self._start(claim, chosen, tally, now)
+
+    async def claim_alone(self, claim: Claim, *, now: int) -> Claimed:
+        data, tally = self._write(now)
+        candidates = [
+            (order, job)
+            for queue, limit in claim.wants.items()
+            if limit > 0 and not data.paused.get(queue)
+            for order, job in data.due(queue, Hold.ALONE, now)
+            if job.name in claim.tasks
+        ]
+        return self._start(claim, sorted(candidates, key=self._claim_order)[:1], tally, now)
+
+    def _choose(self, queue: str, limit: int, tasks: frozenset[str], now: int) -> tuple[list[tuple[int, Job]], list[Job]]:
+        """The first due jobs that this runner knows, and those before the last of them that no living runner does."""
+        mine: list[tuple[int, Job]] = []
+        nobodys: list[Job] = []
+        if limit <= 0:
+            return mine, nobodys
+        for order, job in self._data.due(queue, Hold.NONE, now):
+            if job.name in tasks:
+                mine.append((order, job))
+                if len(mine) == limit:
+                    break
+            elif not any(job.name in info.tasks for info in self._data.living()):
+                nobodys.append(job)
+        return mine, nobodys
+
+    def _claim_order(self, candidate: tuple[int, Job]) -> tuple[int, int]:
+        order, job = candidate
+        return order, self._data.seqs[job.id]
+
+    def _start(self, claim: Claim, chosen: Iterable[tuple[int, Job]], tally: Tally, now: int) -> Claimed:
+        """Make these jobs running, and answer the claim."""
+        data = self._data
+        started = []
+        for _, job in sorted(chosen, key=self._claim_order):
+            held, waited = job.hold is not Hold.NONE, now - job.run_at
+            tally.claimed(job.queue, job.name, retrying=job.attempt > 0, was_held=held, waited=waited, now=now)
+            token = max(job.token + 1, self._generation << GENERATION_BITS)
+            running = replace(job, state=State.RUNNING, attempt=job.attempt + 1, token=token, runner=claim.runner, started_at=now)
+            data.put(running)
+            started.append(running)
+        data.add(tally)
+        return Claimed(started, data.next_due(claim, Hold.NONE), data.next_due(claim, Hold.ALONE))
+
+    async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
+        data, tally = self._write(now)
+        verdicts = [self._finish(finish, tally, now) for finish in finishes]
+        data.add(tally)
+        self._wake(data.jobs[f.id].queue for f, verdict in zip(finishes, verdicts, strict=True) if verdict is Verdict.APPLIED)
+        return verdicts
+
+    def _finish(self, finish: Finish, tally: Tally, now: int) -> Verdict:
+        job = self._data.jobs.get(finish.id)
+        if job is None or job.token != finish.token:
+            return Verdict.LOST
+        if job.state is not State.RUNNING:
+            return Verdict.ALREADY if job.token else Verdict.LOST
+        after = _after(job, finish, now)
+        self._data.put(after)
+        tally.finished(
+            job.queue,
+            job.name,
+            finish.outcome,
+            after.state,
+            queue_after=after.queue,
+            retrying=after.attempt > 0,
+            held=after.hold is not Hold.NONE,
+            ran=now - (job.started_at or now),
+            now=now,
+        )
+        return Verdict.APPLIED
+
+    async def beat(self, runner: str, *, now: int) -> Beat:
+        if self._latest_now - now > CLOCK_STEP:
+            self._latest_now = now
+            self._make_due_again(now)
+        data, _ = self._write(now)
+        held = {id: data.jobs[id] for id in data.running[runner]}
+        return Beat(
+            held={id: job.token for id, job in held.items()},
+            cancels=frozenset(id for id, job in held.items() if job.cancel_requested),
+            paused=frozenset(queue for queue, paused in data.paused.items() if paused),
+        )
+
+    def _make_due_again(self, now: int) -> None:
+        """The wall clock was set back: what was due at once must not wait until the clock has made up for it."""
+        later = [seq for lines in self._data.queued.values() for _, seq in lines[bisect_right(lines, (now, inf)) :]]
+        for job in map(self._data.by_seq, later):
+            if job.token == 0 and job.scheduled_at == job.enqueued_at:
+                self._data.put(replace(job, run_at=now))
+
+    async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
+        data, _ = self._write()
+        for id, (token, progress) in notes.items():
+            job = data.jobs.get(id)
+            if job is not None and job.state is State.RUNNING and job.token == token:
+                data.put(replace(job, progress=progress))
+
+    async def orphans(self, limit: int) -> Sequence[Job]:
+        data = self._read()
+        orphaned = [id for runner, ids in data.running.items() if runner not in data.alive for id in ids]
+        return [data.jobs[id] for id in sorted(orphaned, key=data.seqs.__getitem__)[:limit]]
+
+    # --- operating
+
+    async def cancel(self, ids: Sequence[str], *, now: int) -> Sequence[Cancellation]:
+        data, tally = self._write(now)
+        answers = [self._cancel(data.jobs.get(id), tally, now) for id in ids]
+        data.add(tally)
+        return answers
+
+    def _cancel(self, job: Job | None, tally: Tally, now: int) -> Cancellation:
+        if job is None:
+            return Cancellation.UNKNOWN
+        if job.state.ended:
+            return Cancellation.ENDED
+        if job.state is State.RUNNING:
+            self._data.put(replace(job, cancel_requested=True))
+            return Cancellation.REQUESTED
+        tally.cancelled_queued(job.queue, job.name, retrying=job.attempt > 0, held=job.hold is not Hold.NONE, now=now)
+        self._data.put(replace(job, state=State.CANCELLED, hold=Hold.NONE, finished_at=now, unique_key=None))
+        return Cancellation.CANCELLED
+
+    async def requeue(self, ids: Sequence[str], *, now: int) -> Sequence[bool]:
+        data, tally = self._write(now)
+        back = []
+        for id in ids:
+            job = data.jobs.get(id)
+            back.append(job is not None and job.state.ended)
+            if job is not None and job.state.ended:
+                tally.requeued(job.queue, job.state)
+                data.put(
+                    replace(
+                        job, state=State.QUEUED, run_at=now, attempt=0, crashes=0, result=None, error=None, progress=None,
+                        finished_at=None,
+                    )
+                )  # fmt: skip
+        data.add(tally)
+        self._wake(data.jobs[id].queue for id, was_put_back in zip(ids, back, strict=True) if was_put_back)
+        return back
+
+    async def set_paused(self, queue: str, paused: bool, *, now: int) -> None:
+        data, _ = self._write(now)
+        if paused or queue in data.paused:
+            data.paused[queue] = paused
+        if not paused:
+            self._wake([queue])
+
+    async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
+        data, tally = self._write()
+        lines = [(data.ended[state], before) for state, before in ended_before.items()]
+        old = [entry for line, before in lines for entry in line[: bisect_left(line, (before, 0))]]
+        going = [data.by_seq(seq) for _, seq in sorted(old)[:limit]]
+        for job in going:
+            data.remove(job)
+            tally.pruned(job.queue, job.state, 1)
+        data.add(tally)
+        data.runners = {id: info for id, info in data.runners.items() if id in data.alive or data.running[id]}
+        return len(going)
+
+    # --- looking
+
+    async def get(self, ids: Sequence[str]) -> Sequence[Job | None]:
+        return [self._read().jobs.get(id) for id in ids]
+
+    async def page(self, query: JobQuery, *, limit: int, after: str | None = None) -> Page:
+        data = self._read()
+        below = int(after) if after is not None and after.isdecimal() else inf
+        matching = (seq for seq, id in reversed(data.ids.items()) if seq < below and _matches(data.jobs[id], query))
+        seqs = [seq for _, seq in zip(range(limit + 1), matching, strict=False)]
+        shown = seqs[:limit]
+        return Page([data.by_seq(seq) for seq in shown], str(shown[-1]) if shown and len(seqs) > limit else None)
+
+    async def stats(self, *, now: int) -> Stats:
+        data = self._read()
+        worked = {queue for info in data.runners.values() for queue in info.queues}
+        names = {queue for queue, _ in data.counters} | set(data.paused) | worked
+        runners = [
+            RunnerStats(info, Counter(data.jobs[job].queue for job in data.running[id]), id in data.alive)
+            for id, info in data.runners.items()
+        ]
+        return Stats(now, {queue: self._queue_stats(queue, now) for queue in sorted(names)}, runners)
+
+    def _queue_stats(self, queue: str, now: int) -> QueueStats:
+        data = self._data
+        lines = [data.queued[queue, Hold.NONE, priority] for priority in PRIORITIES]
+        waiting = sum(bisect_right(line, (now, inf)) for line in lines)
+        scheduled = sum(map(len, lines)) - waiting
+        return QueueStats(
+            states={state: data.counters[queue, state] for state in State},
+            held=data.counters[queue, HELD],
+            retrying=data.counters[queue, RETRYING],
+            waiting=min(waiting, COUNT_LIMIT),
+            waiting_more=waiting > COUNT_LIMIT,
+            scheduled=min(scheduled, COUNT_LIMIT),
+            scheduled_more=scheduled > COUNT_LIMIT,
+            oldest_due=min((line[0][0] for line in lines if line), default=None) if waiting else None,
+            paused=data.paused.get(queue, False),
+            totals={metric: data.counters[queue, metric] for metric in _TOTALS},
+        )
+
+    async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
+        found: defaultdict[tuple[int, str, str], dict[tuple[Metric, int], int]] = defaultdict(dict)
+        for (at, of_queue, task, metric, bucket), count in self._read().history.items():
+            if since <= at < until and queue in (None, of_queue):
+                found[at, of_queue, task][metric, bucket] = count
+        return [
+            HistoryBucket(
+                at=at,
+                queue=of_queue,
+                task=task,
+                counts={metric: count for (metric, bucket), count in counts.items() if bucket == NO_BUCKET},
+                wait={bucket: count for (metric, bucket), count in counts.items() if metric is Metric.WAIT},
+                run={bucket: count for (metric, bucket), count in counts.items() if metric is Metric.RUN},
+            )
+            for (at, of_queue, task), counts in sorted(found.items())
+        ]
+
+    # --- waking
+
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[AsyncIterator[frozenset[str]]]:
+        data = self._read()
+        watch = Watch(self)
+        data.watches.add(watch)
+        try:
+            yield watch
+        finally:
+            data.watches.discard(watch)
+
+    def _wake(self, queues: Iterable[str]) -> None:
+        """Tell the other handles that these queues may have work."""
+        changed = frozenset(queues)
+        for watch in self._data.watches:
+            if changed and watch.owner is not self:
+                watch.add(changed)
+
+    def _read(self) -> MemoryData:
+        if not self._is_open:
+            raise StoreClosed
+        return self._data
+
+    def _write(self, now: int = 0) -> tuple[MemoryData, Tally]:
+        """The data, and an empty tally for what the verb does; to be added when it is done."""
+        data = self._read()
+        self._latest_now = max(self._latest_now, now)
+        return data, Tally()
+
+
+def _first_record(new: NewJob, now: int) -> Job:
+    run_at = max(new.run_at, now)
+    return Job(
+        id=new.id, name=new.name, queue=new.queue, state=State.QUEUED, args=new.args, meta=new.meta, priority=new.priority,
+        policy=new.policy, survives=new.survives, enqueued_at=now, scheduled_at=run_at, run_at=run_at, unique_key=new.unique_key,
+    )  # fmt: skip
+
+
+def _after(job: Job, finish: Finish, now: int) -> Job:
+    """The running job as this finish, which applies to it, leaves it."""
+    record = AttemptRecord(job.attempt, finish.outcome, job.runner or "", job.started_at or now, now, finish.error)
+    to = State.CANCELLED if finish.to is State.QUEUED and job.cancel_requested else finish.to
+    ended = replace(
+        job,
+        state=to,
+        cancel_requested=False,
+        crashes=finish.crashes,
+        error=finish.error if finish.error is not None or to is State.SUCCEEDED else job.error,
+        attempts=(*job.attempts, record)[-ATTEMPTS_KEPT:],
+    )
+    if to is not State.QUEUED:
+        return replace(ended, finished_at=now, result=finish.result, hold=Hold.NONE, unique_key=None)
+    return replace(
+        ended,
+        run_at=finish.run_at if finish.run_at is not None else now,
+        hold=finish.hold,
+        attempt=job.attempt - finish.give_back,
+        queue=finish.queue or job.queue,
+    )
+
+
+def _matches(job: Job, query: JobQuery) -> bool:
+    wanted = ((query.state, job.state), (query.queue, job.queue), (query.task, job.name))
+    return all(asked is None or asked == has for asked, has in wanted)

@@ -1,0 +1,133 @@
+"""What the handles of a memory store share, and the indexes that keep a claim from looking at every job."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from bisect import bisect_left, insort
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator
+
+from asyncjobs.job import PRIORITIES, PRIORITY_STEP, Hold, Job, State
+from asyncjobs.store.base import Claim, Metric, RunnerInfo
+from asyncjobs.store.tally import Tally
+
+Line = list[tuple[int, int]]  # (time in ms, seq), sorted
+
+
+class MemoryData:
+    """What handles share, as processes share a file. Jobs are written by `put` and `remove` only, which keep the indexes."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.seqs: dict[str, int] = {}  # id → place in the order of inserts
+        self.ids: dict[int, str] = {}  # the reverse, oldest first
+        self.last_seq = 0
+        self.holders: dict[str, str] = {}  # unique key → id of the queued or running job that has it
+        self.queued: defaultdict[tuple[str, Hold, int], Line] = defaultdict(list)  # (queue, hold, priority) → (run_at, seq)
+        self.running: defaultdict[str | None, dict[str, None]] = defaultdict(dict)  # runner → ids
+        self.ended: defaultdict[State, Line] = defaultdict(list)  # → (finished_at, seq)
+        self.counters: Counter[tuple[str, str]] = Counter()  # keys as in Tally, as those of history
+        self.history: Counter[tuple[int, str, str, Metric, int]] = Counter()
+        self.paused: dict[str, bool] = {}  # queues that were ever paused
+        self.runners: dict[str, RunnerInfo] = {}
+        self.alive: set[str] = set()  # runner ids; what a store on disk learns from locks
+        self.generation = 0  # raised by every open
+        self.watches: set[Watch] = set()
+
+    def put(self, job: Job) -> None:
+        """Keep this job in place of what was known of it."""
+        if job.id in self.jobs:
+            self._unindex(self.jobs[job.id])
+        else:
+            self.last_seq += 1
+            self.seqs[job.id] = self.last_seq
+            self.ids[self.last_seq] = job.id
+        self.jobs[job.id] = job
+        seq = self.seqs[job.id]
+        if job.state is State.QUEUED:
+            insort(self.queued[job.queue, job.hold, job.priority], (job.run_at, seq))
+        elif job.state is State.RUNNING:
+            self.running[job.runner][job.id] = None
+        else:
+            insort(self.ended[job.state], (job.finished_at or 0, seq))
+        if job.unique_key is not None:
+            self.holders[job.unique_key] = job.id
+
+    def remove(self, job: Job) -> None:
+        self._unindex(job)
+        del self.jobs[job.id], self.ids[self.seqs.pop(job.id)]
+
+    def _unindex(self, job: Job) -> None:
+        seq = self.seqs[job.id]
+        if job.state is State.QUEUED:
+            _discard(self.queued[job.queue, job.hold, job.priority], (job.run_at, seq))
+        elif job.state is State.RUNNING:
+            del self.running[job.runner][job.id]
+        else:
+            _discard(self.ended[job.state], (job.finished_at or 0, seq))
+        if job.unique_key is not None:
+            del self.holders[job.unique_key]
+
+    def by_seq(self, seq: int) -> Job:
+        return self.jobs[self.ids[seq]]
+
+    def due(self, queue: str, hold: Hold, now: int) -> Iterator[tuple[int, Job]]:
+        """The due queued jobs with this hold, in claim order, each with the number that it is ordered by."""
+
+        def of(priority: int) -> Iterator[tuple[int, int]]:
+            for run_at, seq in self.queued[queue, hold, priority]:
+                if run_at > now:
+                    return
+                yield run_at + PRIORITY_STEP * priority, seq
+
+        for order, seq in heapq.merge(*map(of, PRIORITIES)):
+            yield order, self.by_seq(seq)
+
+    def next_due(self, claim: Claim, hold: Hold) -> int | None:
+        """The earliest `run_at` of what the claim could take: of its queues, not paused, of its tasks."""
+        firsts = (
+            next((run_at for run_at, seq in self.queued[queue, hold, priority] if self.by_seq(seq).name in claim.tasks), None)
+            for queue in claim.wants
+            if not self.paused.get(queue)
+            for priority in PRIORITIES
+        )
+        return min((first for first in firsts if first is not None), default=None)
+
+    def unholdable(self, tasks: frozenset[str]) -> list[Job]:
+        """Jobs held as unroutable that somebody who knows these tasks could run."""
+        entries = [entry for (_, hold, _), lines in self.queued.items() if hold is Hold.UNROUTABLE for entry in lines]
+        return [job for _, seq in entries if (job := self.by_seq(seq)).name in tasks]
+
+    def living(self) -> Iterator[RunnerInfo]:
+        return (info for id, info in self.runners.items() if id in self.alive)
+
+    def add(self, tally: Tally) -> None:
+        self.counters.update(tally.counters)
+        self.history.update(tally.history)
+
+
+class Watch:
+    """Queues that handles other than its owner have changed since it last looked."""
+
+    def __init__(self, owner: object) -> None:
+        self.owner = owner
+        self._queues: set[str] = set()
+        self._changed = asyncio.Event()
+
+    def add(self, queues: frozenset[str]) -> None:
+        self._queues |= queues
+        self._changed.set()
+
+    def __aiter__(self) -> AsyncIterator[frozenset[str]]:
+        return self
+
+    async def __anext__(self) -> frozenset[str]:
+        await self._changed.wait()
+        self._changed.clear()
+        changed, self._queues = frozenset(self._queues), set()
+        return changed
+
+
+def _discard(line: Line, entry: tuple[int, int]) -> None:
+    del line[bisect_left(line, entry)]

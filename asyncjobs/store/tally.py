@@ -1,0 +1,112 @@
+"""What one change adds to the counters and to history. Pure: stores apply the deltas in the change's own commit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from asyncjobs.histogram import bucket_of
+from asyncjobs.job import State
+from asyncjobs.store.base import HISTORY_STEP, Metric
+
+HELD = "held"
+RETRYING = "retrying"
+NO_BUCKET = -1  # the histogram bucket of what is only counted
+
+_ENDED_AS: dict[str, tuple[Metric, ...]] = {
+    "succeeded": (Metric.SUCCEEDED,),
+    "failed": (Metric.FAILURES,),
+    "timed_out": (Metric.FAILURES,),
+    "cancelled": (),  # counted where the job's state becomes cancelled, which other ends may bring about too
+    "snoozed": (Metric.SNOOZED,),
+    "released": (Metric.RELEASED,),
+    "lost": (Metric.LOST,),
+}
+_TIMED = frozenset({"succeeded", "failed", "timed_out"})
+
+
+class Tally:
+    """Deltas, gathered by naming what happened.
+
+    counters: (queue, key) → delta; a key is a State (how many jobs are in it), HELD, RETRYING (queued with an attempt behind
+    them) or a Metric (total for ever). history: (bucket begin ms, queue, task, Metric, histogram bucket or NO_BUCKET) → delta.
+    """
+
+    __slots__ = ("counters", "history")
+
+    def __init__(self) -> None:
+        self.counters: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.history: defaultdict[tuple[int, str, str, Metric, int], int] = defaultdict(int)
+
+    def inserted(self, queue: str, task: str, now: int) -> None:
+        self.counters[queue, State.QUEUED] += 1
+        self._count(queue, task, Metric.ENQUEUED, now)
+
+    def claimed(self, queue: str, task: str, *, retrying: bool, was_held: bool, waited: int, now: int) -> None:
+        """A queued job began to run, `waited` ms after it was due. retrying: it had an attempt behind it before."""
+        self._move(queue, State.QUEUED, State.RUNNING)
+        self._leave_queue(queue, retrying=retrying, held=was_held)
+        self._count(queue, task, Metric.STARTED, now)
+        self._measure(queue, task, Metric.WAIT, waited, now)
+
+    def finished(
+        self,
+        queue: str,
+        task: str,
+        outcome: str,
+        to: State,
+        *,
+        queue_after: str,
+        retrying: bool,
+        held: bool,
+        ran: int,
+        now: int,
+    ) -> None:
+        """An attempt ended after `ran` ms and its job went to state `to`. retrying, held: as it is after, in `queue_after`."""
+        self.counters[queue, State.RUNNING] -= 1
+        self.counters[queue_after, to] += 1
+        if to is State.QUEUED:
+            self._enter_queue(queue_after, retrying=retrying, held=held)
+        for metric in _ENDED_AS[outcome]:
+            self._count(queue, task, metric, now)
+        if outcome in _TIMED:
+            self._measure(queue, task, Metric.RUN, ran, now)
+        if to is State.FAILED:
+            self._count(queue, task, Metric.DEAD, now)
+            if outcome == "lost":
+                self._count(queue, task, Metric.FAILURES, now)
+        elif to is State.CANCELLED:
+            self._count(queue, task, Metric.CANCELLED, now)
+
+    def cancelled_queued(self, queue: str, task: str, *, retrying: bool, held: bool, now: int) -> None:
+        self._move(queue, State.QUEUED, State.CANCELLED)
+        self._leave_queue(queue, retrying=retrying, held=held)
+        self._count(queue, task, Metric.CANCELLED, now)
+
+    def requeued(self, queue: str, state: State) -> None:
+        self._move(queue, state, State.QUEUED)
+
+    def held(self, queue: str, count: int) -> None:
+        """`count` more queued jobs have a hold; negative: fewer."""
+        self.counters[queue, HELD] += count
+
+    def pruned(self, queue: str, state: State, count: int) -> None:
+        self.counters[queue, state] -= count
+
+    def _move(self, queue: str, before: State, after: State) -> None:
+        self.counters[queue, before] -= 1
+        self.counters[queue, after] += 1
+
+    def _enter_queue(self, queue: str, *, retrying: bool, held: bool) -> None:
+        self.counters[queue, RETRYING] += retrying
+        self.counters[queue, HELD] += held
+
+    def _leave_queue(self, queue: str, *, retrying: bool, held: bool) -> None:
+        self.counters[queue, RETRYING] -= retrying
+        self.counters[queue, HELD] -= held
+
+    def _count(self, queue: str, task: str, metric: Metric, now: int) -> None:
+        self.counters[queue, metric] += 1
+        self.history[now - now % HISTORY_STEP, queue, task, metric, NO_BUCKET] += 1
+
+    def _measure(self, queue: str, task: str, metric: Metric, milliseconds: int, now: int) -> None:
+        self.history[now - now % HISTORY_STEP, queue, task, metric, bucket_of(max(milliseconds, 0))] += 1

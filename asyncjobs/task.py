@@ -1,0 +1,313 @@
+"""A task: a function with a name and a policy. Calling it runs it; enqueueing it stores a job that will."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import PurePath
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, get_args
+
+from asyncjobs.codec import Arguments, Result, encode_meta
+from asyncjobs.context import JobContext
+from asyncjobs.errors import ArgumentError, ConfigurationError
+from asyncjobs.handle import JobHandle
+from asyncjobs.job import DEFAULT_PRIORITY, PRIORITIES, Job, NewJob, Policy, State, Survives
+from asyncjobs.names import MAX_NAME, check_key, check_name
+from asyncjobs.retry import Retry
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R")
+
+MAX_DELAY = 10 * 366 * 86_400.0  # seconds; later than ten years is a mistake in a unit
+
+
+class Enqueue(Protocol):
+    """How a task stores a call of itself: given by the `Jobs` that registered it."""
+
+    def __call__(self, call: Call[R]) -> Coroutine[Any, Any, JobHandle[R]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one enqueue sets apart from its task; None leaves the task's word. run_at in ms, or in seconds from now."""
+
+    id: str | None = None
+    delay: float = 0.0
+    run_at: int | None = None
+    priority: int | None = None
+    queue: str | None = None
+    unique: str | None = None
+    retry: Retry | None = None
+    meta: str = "{}"
+
+
+PLAIN = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[R]):
+    """A task with its arguments and options: a value, for `jobs.enqueue_many`."""
+
+    task: Task[..., Any, R]
+    options: Options
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
+
+    def new_job(self, id: str, now: int) -> NewJob:
+        """The job that this call asks for. Raises ArgumentError where the arguments don't fit; touches nothing."""
+        task, options = self.task, self.options
+        due = options.run_at if options.run_at is not None else now + round(options.delay * 1000)
+        return NewJob(
+            id=options.id or id,
+            name=task.name,
+            queue=options.queue or task.queue,
+            run_at=max(due, now),
+            args=task.arguments.encode(self.args, self.kwargs),
+            meta=options.meta,
+            priority=task.priority if options.priority is None else options.priority,
+            policy=task.policy if options.retry is None else task.policy_with(options.retry),
+            unique_key=options.unique,
+            survives=task.survives,
+        )
+
+
+class Configured(Generic[P, R]):
+    """A task with options set; the arguments follow in `enqueue` or `call`."""
+
+    __slots__ = ("_options", "_task")
+
+    def __init__(self, task: Task[P, Any, R], options: Options) -> None:
+        self._task = task
+        self._options = options
+
+    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+        """Store a job with these arguments; see `Jobs.enqueue`."""
+        return await self._task._enqueue(self.call(*args, **kwargs))
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+        """The same as a value, for `jobs.enqueue_many`."""
+        return Call(self._task, self._options, args, kwargs)
+
+
+class Task(Generic[P, T, R]):
+    """A registered function. `P`: its parameters without the context; `T`: what calling it gives; `R`: what a job results in."""
+
+    def __init__(
+        self,
+        function: Callable[..., T],
+        enqueue: Enqueue,
+        *,
+        queue: str,
+        name: str | None = None,
+        aliases: Sequence[str] = (),
+        retry: Retry | None = None,
+        timeout: float | timedelta | None = None,
+        priority: int = DEFAULT_PRIORITY,
+        survives: Survives = "power",
+        keep_result: bool = True,
+    ) -> None:
+        _check_function(function)
+        self.function = function
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.name = default_name(function) if name is None else name
+        self.aliases = tuple([aliases] if isinstance(aliases, str) else aliases)
+        for one in (self.name, *self.aliases):
+            check_name(one, "task")
+        self.queue = queue
+        self.retry = Retry() if retry is None else retry
+        self.priority = _checked_priority(priority, ConfigurationError)
+        self.survives = _checked_survives(survives)
+        self.takes_context = _takes_context(function)
+        self.arguments = Arguments.of(function, skip_first=self.takes_context)
+        self.result = Result.of(function)
+        self.policy = _policy(self.retry, _checked_timeout(timeout), keep_result)
+        self._enqueue = enqueue
+        functools.update_wrapper(self, function)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name} on {self.queue}>"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the function here and now, as if it had never been decorated. A context is supplied where none is given."""
+        if self.takes_context and not (args and isinstance(args[0], JobContext)):
+            return self.function(_local_context(self), *args, **kwargs)
+        return self.function(*args, **kwargs)
+
+    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+        """Store a job with these arguments; see `Jobs.enqueue`."""
+        return await self._enqueue(Call(self, PLAIN, args, kwargs))
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+        """The same as a value, for `jobs.enqueue_many`."""
+        return Call(self, PLAIN, args, kwargs)
+
+    def options(
+        self,
+        *,
+        id: str | None = None,
+        delay: float | timedelta | None = None,
+        at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        unique: str | None = None,
+        retry: Retry | None = None,
+        meta: Mapping[str, object] | None = None,
+    ) -> Configured[P, R]:
+        """This task with options for one call; `.enqueue(...)` or `.call(...)` follows.
+
+        id: makes the call idempotent: the same id again stores nothing new (`created` is False). delay: seconds from now. at:
+        an aware datetime. priority: 0 (first) to 3; one step is worth a minute's head start. unique: a key that one queued
+        or running job may hold at a time; a taken one answers with its holder. retry: attempts, backoff and queue for this
+        job (`on=` and `never=` belong to the task). meta: JSON for whoever looks, e.g. a request id; in the job as `ctx.meta`.
+        Raises ArgumentError.
+        """
+        if id is not None:
+            check_key(id, "id", MAX_NAME)
+        if unique is not None:
+            check_key(unique, "unique")
+        if delay is not None and at is not None:
+            raise ArgumentError("delay= and at= both say when; give one of them")
+        if retry is not None and (retry.on is not None or retry.never != ()):
+            raise ArgumentError(
+                "options(retry=...): on= and never= hold code, which a job can't store; set them at @jobs.task(retry=...)"
+            )
+        return Configured(
+            self,
+            Options(
+                id=id,
+                delay=0.0 if delay is None else _checked_delay(delay),
+                run_at=None if at is None else _checked_at(at),
+                priority=None if priority is None else _checked_priority(priority, ArgumentError),
+                queue=queue,
+                unique=unique,
+                retry=retry,
+                meta="{}" if meta is None else encode_meta(meta),
+            ),
+        )
+
+    def policy_with(self, retry: Retry) -> Policy:
+        """The task's policy with another retry."""
+        return _policy(retry, self.policy.timeout, self.policy.keep_result)
+
+
+def default_name(function: Callable[..., object]) -> str:
+    """`module:qualname`, which must be the same in the process that enqueues and the one that runs.
+
+    A function of `__main__` gets the name its module has when it is imported; a warning where that can't be known.
+    """
+    module = function.__module__
+    if module == "__main__":
+        main = sys.modules["__main__"]
+        spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+        if spec is not None:
+            module = spec.name
+        elif file is not None:
+            module = PurePath(file).stem
+        else:
+            warnings.warn(
+                f"task {function.__qualname__} is defined in __main__, whose name another process can't import; "
+                "give it one: @jobs.task(name=...)",
+                stacklevel=5,
+            )
+    return f"{module}:{function.__qualname__}"
+
+
+def _policy(retry: Retry, timeout: float | None, keep_result: bool) -> Policy:
+    return Policy(
+        max_attempts=retry.attempts,
+        backoff=retry.curve,
+        jitter=retry.jitter,
+        retry_queue=retry.queue,
+        timeout=timeout,
+        keep_result=keep_result,
+    )
+
+
+def _check_function(function: object) -> None:
+    if not callable(function) or not hasattr(function, "__qualname__") or inspect.isclass(function):
+        raise ConfigurationError(f"@jobs.task decorates functions; {function!r} is not one. Wrap it in a def or async def.")
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise ConfigurationError(
+            f"task {function.__qualname__} has a yield in it; a job returns once. Collect, or enqueue one job each."
+        )
+
+
+def _is_context(annotation: object) -> bool:
+    if isinstance(annotation, str):  # from __future__ import annotations
+        return annotation.rpartition(".")[2] == "JobContext"
+    return annotation is JobContext
+
+
+def _takes_context(function: Callable[..., object]) -> bool:
+    parameters = list(inspect.signature(function).parameters.values())
+    for parameter in parameters[1:]:
+        if _is_context(parameter.annotation):
+            raise ConfigurationError(
+                f"task {function.__qualname__}: the JobContext is the first parameter, {parameter.name!r} is not; move it to the front"
+            )
+    if not parameters or not _is_context(parameters[0].annotation):
+        return False
+    if parameters[0].kind not in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD):
+        raise ConfigurationError(
+            f"task {function.__qualname__}: the JobContext is passed by position; {parameters[0].name!r} can't be"
+        )
+    return True
+
+
+def _checked_timeout(timeout: float | timedelta | None) -> float | None:
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= MAX_DELAY:
+        raise ConfigurationError(f"timeout={timeout!r}: give seconds above 0, or None for no limit")
+    return float(seconds)
+
+
+def _checked_delay(delay: float | timedelta) -> float:
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_DELAY:
+        raise ArgumentError(f"delay={delay!r}: give seconds from 0 to ten years, or a timedelta")
+    return float(seconds)
+
+
+def _checked_at(at: datetime) -> int:
+    if not isinstance(at, datetime):
+        raise ArgumentError(f"at={at!r}: give a datetime with a time zone, e.g. datetime.now(UTC) + timedelta(hours=1)")
+    if at.utcoffset() is None:
+        raise ArgumentError(
+            f"at={at!r} has no time zone, so it names no moment; e.g. at.replace(tzinfo=ZoneInfo('Europe/Berlin'))"
+        )
+    milliseconds = round(at.timestamp() * 1000)
+    if not 0 <= milliseconds < 2**48:
+        raise ArgumentError(f"at={at!r} lies outside of what can be scheduled; give a moment after 1970")
+    return milliseconds
+
+
+def _checked_priority(priority: int, error: type[ArgumentError] | type[ConfigurationError]) -> int:
+    if isinstance(priority, bool) or not isinstance(priority, int) or priority not in PRIORITIES:
+        raise error(f"priority={priority!r}: give 0 (first), 1 (the default), 2 or 3 (last)")
+    return priority
+
+
+def _checked_survives(survives: Survives) -> Survives:
+    allowed: Iterable[str] = get_args(Survives)
+    if survives not in allowed:
+        raise ConfigurationError(
+            f"survives={survives!r}: give 'power' (stored through a power cut), 'crash' (through a killed process) or 'nothing'"
+        )
+    return survives
+
+
+def _local_context(task: Task[..., Any, Any]) -> JobContext:
+    """The context of a direct call: no job is stored, progress goes nowhere."""
+    job = Job(
+        id="local", name=task.name, queue=task.queue, state=State.RUNNING, args="", meta="{}", priority=task.priority,
+        policy=task.policy, survives="nothing", enqueued_at=0, scheduled_at=0, run_at=0, attempt=1,
+    )  # fmt: skip
+    return JobContext(job, {}, lambda _job, _progress: None)

@@ -1,0 +1,77 @@
+"""Time that a test holds in its hand."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+
+START = 1_800_000_000_000  # ms; any moment will do
+
+
+class FakeTimer:
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class FakeClock:
+    """Stands still until `advance`. Works with the memory store, whose tasks wait for nothing outside of the loop."""
+
+    def __init__(self, *, chance: float = 0.5) -> None:
+        self._now = START
+        self._seconds = 0.0
+        self._chance = chance
+        self._ids = itertools.count(1)
+        self._order = itertools.count()
+        self._timers: list[tuple[float, int, FakeTimer]] = []
+
+    def now(self) -> int:
+        return self._now + round(self._seconds * 1000)
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    def random(self) -> float:
+        return self._chance
+
+    def new_id(self) -> str:
+        return f"job-{next(self._ids)}"
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> FakeTimer:
+        timer = FakeTimer(callback)
+        heapq.heappush(self._timers, (self._seconds + max(seconds, 0.0), next(self._order), timer))
+        return timer
+
+    def step_wall(self, seconds: float) -> None:
+        """The wall clock is set; monotonic time doesn't notice."""
+        self._now += round(seconds * 1000)
+
+    async def advance(self, seconds: float) -> None:
+        """Let so much time pass, and everything that it wakes come to rest."""
+        await settled()
+        until = self._seconds + seconds
+        while self._timers and self._timers[0][0] <= until:
+            self._seconds, _, timer = heapq.heappop(self._timers)
+            if timer.callback is not None:
+                timer.callback()
+                await settled()
+        self._seconds = until
+        await settled()
+
+
+async def settled() -> None:
+    """Return when every other task waits for something that has not happened yet."""
+    me = asyncio.current_task()
+    still = 0
+    while still < 3:  # turns of the loop: a callback that is under way wakes its task one or two turns later
+        await asyncio.sleep(0)
+        still = still + 1 if all(_waits(task) for task in asyncio.all_tasks() if task is not me) else 0
+
+
+def _waits(task: asyncio.Task[object]) -> bool:
+    waiter = getattr(task, "_fut_waiter", None)
+    return waiter is not None and not waiter.done()
