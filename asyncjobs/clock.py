@@ -86,3 +86,8 @@ async def sleep(clock: Clock, seconds: float) -> None:
         await over
     finally:
         timer.cancel()
+
+
+def pause(seconds: float) -> None:
+    """Block this thread: for threads of our own, never on a loop."""
+    time.sleep(seconds)

@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
+from starlette.types import ASGIApp
+
 from asyncjobs.clock import Clock, SystemClock
 from asyncjobs.context import JobContext
 from asyncjobs.errors import (
@@ -40,6 +42,8 @@ from asyncjobs.store.base import Cancellation, HistoryBucket, JobQuery, Page, Ru
 from asyncjobs.store.opening import open_store
 from asyncjobs.task import PLAIN, Call, Configured, Task
 from asyncjobs.version import VERSION
+from asyncjobs.web.access import Auth
+from asyncjobs.web.app import web_app
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -343,6 +347,15 @@ class Jobs:
         runner = self._living()
         await self._store.set_paused(self._check_queue(queue), paused, now=self._clock.now())
         runner.beat()
+
+    def web(self, *, auth: Auth | None = None) -> ASGIApp:
+        """The page and its JSON, to be mounted: `app.mount("/jobs", jobs.web())` serves /jobs/stats and /jobs/health.
+
+        auth: a function (`def` or `async def`) of the request that returns None (nobody), "read", "act", or one of these
+        with a name: ("read", "ada"). Without it only a browser on this very machine may look. The runner's life is not the
+        page's: give the app `lifespan=jobs.lifespan` as well.
+        """
+        return web_app(self, auth=auth, monotonic=self._clock.monotonic)
 
     # --- what handles need -------------------------------------------------------------------------------------------
 

@@ -114,7 +114,9 @@ class Finish:
 
     outcome: the attempt's, in one lower-case word. to: the job's next state; QUEUED needs `run_at`. give_back: the attempt
     doesn't count. crashes, hold: new values. queue: where the job goes on, None for where it is.
-    A QUEUED finish of a job with `cancel_requested` ends it as CANCELLED instead.
+    A QUEUED finish of a job with `cancel_requested` ends it as CANCELLED instead: run_at, give_back, hold and queue, which
+    speak of going on, then say nothing. error: None leaves the job's last one, except on SUCCEEDED, where it is the word on
+    the result.
     """
 
     id: str

@@ -11,8 +11,8 @@ what the rest of the library uses: `arguments`, `result`, `meta`.
 
 from __future__ import annotations
 
-from .arguments import Arguments
-from .meta import decode_meta, encode_meta
-from .result import Result
+from asyncjobs.codec.arguments import Arguments
+from asyncjobs.codec.meta import decode_meta, encode_meta
+from asyncjobs.codec.result import Result
 
 __all__ = ["Arguments", "Result", "decode_meta", "encode_meta"]

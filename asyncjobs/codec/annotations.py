@@ -15,17 +15,17 @@ from pathlib import PurePath
 from typing import Annotated, Any, Final, ForwardRef, Literal, NewType, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
-from . import hints
-from .choices import enum_of, literal_of
-from .containers import collection_of, dict_of, list_of, tuple_of
-from .converter import ANY_KIND, Converter, Kind
-from .misfit import Misfit
-from .models import is_model, model_of
-from .moments import DATE, DATETIME, TIME, TIMEDELTA
-from .records import dataclass_of, namedtuple_of, typeddict_of
-from .scalars import BOOL, BYTES, DECIMAL, FLOAT, INT, NONE, STR, UUID_, of_path
-from .unions import union_of
-from .untyped import ANY, ANY_DICT
+from asyncjobs.codec import hints
+from asyncjobs.codec.choices import enum_of, literal_of
+from asyncjobs.codec.containers import collection_of, dict_of, list_of, tuple_of
+from asyncjobs.codec.converter import ANY_KIND, Converter, Kind
+from asyncjobs.codec.misfit import Misfit
+from asyncjobs.codec.models import is_model, model_of
+from asyncjobs.codec.moments import DATE, DATETIME, TIME, TIMEDELTA
+from asyncjobs.codec.records import dataclass_of, namedtuple_of, typeddict_of
+from asyncjobs.codec.scalars import BOOL, BYTES, DECIMAL, FLOAT, INT, NONE, STR, UUID_, of_path
+from asyncjobs.codec.unions import union_of
+from asyncjobs.codec.untyped import ANY, ANY_DICT
 
 _OBJECT: Final[frozenset[Kind]] = frozenset({"object"})
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Optional
 
+from asyncjobs.codec import hints
+from asyncjobs.codec.annotations import Converters, Uncarried
+from asyncjobs.codec.converter import MAX_DEPTH, Converter
+from asyncjobs.codec.misfit import Misfit, TooDeep
+from asyncjobs.codec.text import dumps, loads
 from asyncjobs.errors import ArgumentError, ConfigurationError
-from . import hints
-from .annotations import Converters, Uncarried
-from .converter import MAX_DEPTH, Converter
-from .misfit import Misfit, TooDeep
-from .text import dumps, loads
 
 _PLAIN_KINDS: Final = frozenset({inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY})
 
@@ -85,9 +85,13 @@ class Arguments:
     def decode(self, text: str) -> tuple[tuple[object, ...], dict[str, object]]:
         """The call that `encode` was given, to be made as `function(*args, **kwargs)`.
 
-        Raises `ArgumentError` when the text is none of ours, or the function has changed so that it doesn't fit.
+        Raises `ArgumentError` when the text is none of ours, or the function has changed so that it doesn't fit; also
+        for an annotation that is still unresolved, as a job that can't be read must end visibly like any other.
         """
-        plan = self._plan or self._ready()
+        try:
+            plan = self._plan or self._ready()
+        except ConfigurationError as error:
+            raise ArgumentError(str(error)) from error
         try:
             args, kwargs = _read(text)
             if not plan.is_plain or self._by_name(plan, args, kwargs) is None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import Enum, Flag
 from typing import Final
 
-from .converter import KINDS, MAX_DEPTH, Converter, Kind, equal
-from .misfit import Misfit, shown
-from .scalars import BOOL, INT, NONE, STR
-from .untyped import ANY
+from asyncjobs.codec.converter import KINDS, MAX_DEPTH, Converter, Kind, equal
+from asyncjobs.codec.misfit import Misfit, shown
+from asyncjobs.codec.scalars import BOOL, INT, NONE, STR
+from asyncjobs.codec.untyped import ANY
 
 _LITERALS: Final = {str: STR, int: INT, bool: BOOL, type(None): NONE}
 

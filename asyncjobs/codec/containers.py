@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
-from .converter import Converter, Kind, plain
-from .misfit import Misfit, TooDeep, shown
-from .scalars import STR
-from .text import dumps, loads
+from asyncjobs.codec.converter import Converter, Kind, plain
+from asyncjobs.codec.misfit import Misfit, TooDeep, shown
+from asyncjobs.codec.scalars import STR
+from asyncjobs.codec.text import dumps, loads
 
 _ARRAY: Final[frozenset[Kind]] = frozenset({"array"})
 _OBJECT: Final[frozenset[Kind]] = frozenset({"object"})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, TypeVar
 
-from .misfit import Misfit
+from asyncjobs.codec.misfit import Misfit
 
 Kind: TypeAlias = Literal["null", "bool", "int", "float", "string", "array", "object"]
 

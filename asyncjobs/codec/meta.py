@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from asyncjobs.codec.converter import MAX_DEPTH
+from asyncjobs.codec.misfit import Misfit, TooDeep, shown
+from asyncjobs.codec.scalars import BOOL, FLOAT, INT, NONE, STR, encode_str
+from asyncjobs.codec.text import dumps, loads
 from asyncjobs.errors import ArgumentError
-from .converter import MAX_DEPTH
-from .misfit import Misfit, TooDeep, shown
-from .scalars import BOOL, FLOAT, INT, NONE, STR, encode_str
-from .text import dumps, loads
 
 
 def encode_meta(meta: Mapping[str, object]) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from .converter import ANY_KIND, Converter, Kind, equal
-from .misfit import Misfit, TooDeep, shown
-from .text import dumps
+from asyncjobs.codec.converter import ANY_KIND, Converter, Kind, equal
+from asyncjobs.codec.misfit import Misfit, TooDeep, shown
+from asyncjobs.codec.text import dumps
 
 # Tried in this order. Fields that were not set stay unset where the model allows it, as a model that describes a change
 # is read with `exclude_unset`; a default that is made anew each time (an id, a date) has to travel. The names are the

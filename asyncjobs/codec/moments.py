@@ -12,19 +12,23 @@ its rules have changed since, the stored offset holds, so the instant is never m
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .converter import plain
-from .misfit import Misfit
-from .scalars import of_string
+from asyncjobs.codec.converter import plain
+from asyncjobs.codec.misfit import Misfit
+from asyncjobs.codec.scalars import of_string
 
 _FOLD: Final = "[_fold=1]"
 # No dots: a zone's key is looked up below the time zone database only, in the file system and in `tzdata`.
 _KEY: Final = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 _SUFFIXED: Final = re.compile(rf"([^\[\]]+)(?:\[({_KEY.pattern})\])?(\[_fold=1\])?")
 _DURATION: Final = re.compile(r"(-?)P([0-9]{1,9})DT([0-9]{1,5})(?:\.([0-9]{6}))?S")
+
+# CPython 3.11 reads an offset below one second as UTC (found by our property tests).
+_BELOW_A_SECOND: Final = re.compile(r"(.+)([+-])00:00:00\.([0-9]{6})")
 
 _Moment = TypeVar("_Moment", datetime, time)
 
@@ -40,6 +44,14 @@ def _split(text: str) -> tuple[str, str | None, int]:
     if match is None:
         raise ValueError(text)
     return match[1], match[2], 1 if match[3] else 0
+
+
+def _read(read: Callable[[str], _Moment], text: str) -> _Moment:
+    match = _BELOW_A_SECOND.fullmatch(text) if "00:00:00." in text else None
+    if match is None:
+        return read(text)
+    offset = timedelta(microseconds=int(match[2] + match[3]))
+    return read(match[1]).replace(tzinfo=timezone(offset))
 
 
 def _at_home(moment: _Moment, key: str, fold: int) -> _Moment | None:
@@ -70,9 +82,9 @@ def _parse_datetime(text: str) -> datetime:
     if len(text) <= len("2026-11-23"):  # else a stored date would pass as its midnight
         raise ValueError(text)
     if text[-1] != "]":
-        return datetime.fromisoformat(text)
+        return _read(datetime.fromisoformat, text)
     iso, key, fold = _split(text)
-    moment = datetime.fromisoformat(iso).replace(fold=fold)
+    moment = _read(datetime.fromisoformat, iso).replace(fold=fold)
     return (_at_home(moment, key, fold) or moment) if key else moment
 
 
@@ -104,7 +116,7 @@ def _bare_time(value: time) -> time:
 
 def _parse_time(text: str) -> time:
     iso, key, fold = _split(text)
-    moment = time.fromisoformat(iso).replace(fold=fold)
+    moment = _read(time.fromisoformat, iso).replace(fold=fold)
     if key is None:
         return moment
     there = _at_home(moment, key, fold)

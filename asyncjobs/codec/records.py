@@ -10,9 +10,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .converter import Converter, Kind, equal, plain
-from .misfit import Misfit, TooDeep, shown
-from .text import dumps
+from asyncjobs.codec.converter import Converter, Kind, equal, plain
+from asyncjobs.codec.misfit import Misfit, TooDeep, shown
+from asyncjobs.codec.text import dumps
 
 _OBJECT: Final[frozenset[Kind]] = frozenset({"object"})
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
+from asyncjobs.codec import hints
+from asyncjobs.codec.annotations import Converters, Uncarried
+from asyncjobs.codec.arguments import name_of
+from asyncjobs.codec.converter import MAX_DEPTH, Converter
+from asyncjobs.codec.misfit import Misfit, TooDeep
+from asyncjobs.codec.text import dumps, loads
+from asyncjobs.codec.untyped import ANY
 from asyncjobs.errors import ArgumentError
-from . import hints
-from .annotations import Converters, Uncarried
-from .arguments import name_of
-from .converter import MAX_DEPTH, Converter
-from .misfit import Misfit, TooDeep
-from .text import dumps, loads
-from .untyped import ANY
 
 
 class Result:

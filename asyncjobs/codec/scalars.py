@@ -11,8 +11,8 @@ from pathlib import PurePath
 from typing import Final
 from uuid import UUID
 
-from .converter import Converter, Kind, equal, plain
-from .misfit import Misfit, shown
+from asyncjobs.codec.converter import Converter, Kind, equal, plain
+from asyncjobs.codec.misfit import Misfit, shown
 
 _STRING: Final[frozenset[Kind]] = frozenset({"string"})
 

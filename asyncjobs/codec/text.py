@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import NoReturn
 
-from .misfit import Misfit
+from asyncjobs.codec.misfit import Misfit
 
 # The circle check is ours already: no converter lets anything through that is nested deeper than 100 levels.
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",", ":")).encode

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from .converter import KINDS, Converter, Kind
-from .misfit import Misfit, TooDeep, shown
-from .scalars import BOOL, INT, NONE
-from .untyped import ANY, TAG, tagged, untag
+from asyncjobs.codec.converter import KINDS, Converter, Kind
+from asyncjobs.codec.misfit import Misfit, TooDeep, shown
+from asyncjobs.codec.scalars import BOOL, INT, NONE
+from asyncjobs.codec.untyped import ANY, TAG, tagged, untag
 
 _NULL: Final[frozenset[Kind]] = frozenset({"null"})
 

@@ -15,11 +15,11 @@ from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
-from .converter import ANY_KIND, Converter, plain
-from .misfit import Misfit, TooDeep, shown
-from .moments import DATE, DATETIME, TIME, TIMEDELTA
-from .scalars import BYTES, DECIMAL, FLOAT, INT, UUID_, encode_str
-from .text import dumps
+from asyncjobs.codec.converter import ANY_KIND, Converter, plain
+from asyncjobs.codec.misfit import Misfit, TooDeep, shown
+from asyncjobs.codec.moments import DATE, DATETIME, TIME, TIMEDELTA
+from asyncjobs.codec.scalars import BYTES, DECIMAL, FLOAT, INT, UUID_, encode_str
+from asyncjobs.codec.text import dumps
 
 TAG: Final = "$"
 VALUE: Final = "v"

@@ -55,8 +55,9 @@ class Claim:
 class Claimed:
     """Jobs now running under this runner, in claim order.
 
-    next_due: when the next claimable job of the wanted queues falls due (ms), None when none is known; at or before `now`
-    when more is due than was taken. alone_due: the same for jobs held with Hold.ALONE.
+    next_due: when the next job that this claim could take falls due (ms), None when none is known; at or before `now` when
+    more is due than was taken, never because of what only a sibling knows or a pause holds back. alone_due: the same for jobs
+    held with Hold.ALONE.
     """
 
     jobs: Sequence[Job] = ()
@@ -260,8 +261,8 @@ class Store(Reader, Protocol):
         """Take due jobs: attempt + 1, token grown, state running, started_at = now.
 
         Per queue by run_at + PRIORITY_STEP × priority, then insertion, over all queues in that same order. Nothing from a
-        paused queue. A due job whose task no living runner knows is held as UNROUTABLE instead; one that only a sibling
-        knows is left for it. Never touches a job with a hold.
+        paused queue. A due job that it meets on the way and whose task no living runner knows is held as UNROUTABLE instead;
+        one that only a sibling knows is left for it. Never touches a job with a hold.
         """
 
     async def claim_alone(self, claim: Claim, *, now: int) -> Claimed:
@@ -271,14 +272,16 @@ class Store(Reader, Protocol):
         """End attempts; one verdict each, in order. See Finish for what applies when.
 
         Appends an AttemptRecord (from the job's own runner, started_at and attempt), keeps the last ATTEMPTS_KEPT. A QUEUED
-        finish with give_back lowers `attempt` by one. Terminal: finished_at = now, the hold cleared, the unique key let go.
+        finish with give_back lowers `attempt` by one. Terminal: finished_at = now, the hold cleared, the unique key let go
+        (None from then on). Either way a cancel request is answered with it: `cancel_requested` is true of running jobs only.
         """
 
     async def beat(self, runner: str, *, now: int) -> Beat:
         """Tell what this runner is held to run, which of it to cancel, and which queues are paused.
 
-        Also the store's moment for upkeep: when `now` stands more than 5 s behind the latest `now` that this handle has seen,
-        the wall clock was set back, and jobs that were due at once on insert are made due at `now`.
+        Also the store's moment for upkeep: when `now` stands more than 5 s behind the latest `now` that this handle's write
+        verbs have seen, the wall clock was set back, and queued jobs that were due at once on insert and never claimed are made
+        due at `now`, if they are due later (`scheduled_at` stays). The latest `now` is counted anew from there.
         """
 
     async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:

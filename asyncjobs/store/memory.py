@@ -33,7 +33,7 @@ from asyncjobs.store.base import (
     Verdict,
 )
 from asyncjobs.store.memory_data import MemoryData, Watch
-from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, Tally
+from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, Tally, total_of
 
 CLOCK_STEP = 5_000  # ms that the wall clock must fall back by to count as set
 GENERATION_BITS = 24  # of a token, below the generation: how often one job can be claimed between two opens
@@ -269,7 +269,7 @@ class MemoryStore:
 
     async def page(self, query: JobQuery, *, limit: int, after: str | None = None) -> Page:
         data = self._read()
-        below = int(after) if after is not None and after.isdecimal() else inf
+        below = _position(after)
         matching = (seq for seq, id in reversed(data.ids.items()) if seq < below and _matches(data.jobs[id], query))
         seqs = [seq for _, seq in zip(range(limit + 1), matching, strict=False)]
         shown = seqs[:limit]
@@ -300,7 +300,7 @@ class MemoryStore:
             scheduled_more=scheduled > COUNT_LIMIT,
             oldest_due=min((line[0][0] for line in lines if line), default=None) if waiting else None,
             paused=data.paused.get(queue, False),
-            totals={metric: data.counters[queue, metric] for metric in _TOTALS},
+            totals={metric: data.counters[queue, total_of(metric)] for metric in _TOTALS},
         )
 
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
@@ -380,6 +380,11 @@ def _after(job: Job, finish: Finish, now: int) -> Job:
         attempt=job.attempt - finish.give_back,
         queue=finish.queue or job.queue,
     )
+
+
+def _position(after: str | None) -> float:
+    """The seq that a page goes on below; what no page can have named begins at the start."""
+    return int(after) if after is not None and after.isascii() and after.isdecimal() and len(after) < 19 else inf
 
 
 def _matches(job: Job, query: JobQuery) -> bool:

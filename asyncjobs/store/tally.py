@@ -12,6 +12,12 @@ HELD = "held"
 RETRYING = "retrying"
 NO_BUCKET = -1  # the histogram bucket of what is only counted
 
+
+def total_of(metric: Metric) -> str:
+    """The counter of this metric's total for ever. Not the metric's own text: "succeeded" and "cancelled" are states too."""
+    return f"total_{metric}"
+
+
 _ENDED_AS: dict[str, tuple[Metric, ...]] = {
     "succeeded": (Metric.SUCCEEDED,),
     "failed": (Metric.FAILURES,),
@@ -28,7 +34,7 @@ class Tally:
     """Deltas, gathered by naming what happened.
 
     counters: (queue, key) → delta; a key is a State (how many jobs are in it), HELD, RETRYING (queued with an attempt behind
-    them) or a Metric (total for ever). history: (bucket begin ms, queue, task, Metric, histogram bucket or NO_BUCKET) → delta.
+    them) or total_of(a Metric). history: (bucket begin ms, queue, task, Metric, histogram bucket or NO_BUCKET) → delta.
     """
 
     __slots__ = ("counters", "history")
@@ -105,7 +111,7 @@ class Tally:
         self.counters[queue, HELD] -= held
 
     def _count(self, queue: str, task: str, metric: Metric, now: int) -> None:
-        self.counters[queue, metric] += 1
+        self.counters[queue, total_of(metric)] += 1
         self.history[now - now % HISTORY_STEP, queue, task, metric, NO_BUCKET] += 1
 
     def _measure(self, queue: str, task: str, metric: Metric, milliseconds: int, now: int) -> None:

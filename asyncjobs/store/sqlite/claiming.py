@@ -1,0 +1,129 @@
+"""The claim: which due jobs a runner gets, found by index seeks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from asyncjobs.job import PRIORITIES, PRIORITY_STEP, Job
+from asyncjobs.store.base import Claim, Claimed
+from asyncjobs.store.sqlite import statements as sql
+from asyncjobs.store.sqlite.rows import dumps, job_of
+from asyncjobs.store.sqlite.writer import Transaction
+
+HOLD_AT_ONCE = 500  # jobs of unknown tasks that one claim puts aside; it says so, and the next goes on
+Candidate = tuple[int, int, int]  # order (run_at + PRIORITY_STEP × priority), seq, run_at
+
+
+@dataclass(slots=True)
+class _Search:
+    """One claim's way through the index."""
+
+    transaction: Transaction
+    claim: Claim
+    now: int
+    foreign: Callable[[], frozenset[str]]  # tasks that living siblings know
+    found: list[Candidate] = field(default_factory=list)
+    next_due: int | None = None
+    may_hold: int = HOLD_AT_ONCE
+
+    def queue(self, queue: str, limit: int) -> None:
+        """The first `limit` due jobs of this queue, and when there is more."""
+        candidates: list[Candidate] = []
+        for priority in PRIORITIES:
+            candidates += self._priority(queue, priority, limit)
+        candidates.sort()
+        self.found += candidates[:limit]
+        for _, _, run_at in candidates[limit:]:
+            self._more_at(run_at)
+
+    def _priority(self, queue: str, priority: int, limit: int) -> list[Candidate]:
+        """Due ones of this priority; the first that is not due, or beyond the limit, sets next_due."""
+        execute, tasks = self.transaction.cursor.execute, self.claim.tasks
+        rows = execute(sql.CLAIMABLE, (queue, priority, limit + 1)).fetchall()
+        skip: frozenset[str] = frozenset()
+        while any(name not in tasks and run_at <= self.now for _, run_at, name in rows):
+            strange = [(seq, name) for seq, run_at, name in rows if name not in tasks and run_at <= self.now]
+            skip |= self.foreign() & {name for _, name in strange}
+            nobodys = [seq for seq, name in strange if name not in skip][: self.may_hold]
+            if nobodys:
+                execute(sql.HOLD, (dumps(nobodys),))
+                self.transaction.tally.held(queue, len(nobodys))
+                self.may_hold -= len(nobodys)
+            if self.may_hold <= 0:
+                self._more_at(self.now)
+                rows = [row for row in rows if row[2] in tasks]
+                break
+            rows = execute(sql.CLAIMABLE_BUT, (queue, priority, dumps(sorted(skip)), limit + 1)).fetchall()
+        due = []
+        for seq, run_at, name in rows:
+            if name not in tasks:
+                continue  # due later, unknown here: somebody may know it then
+            if run_at > self.now:
+                self._more_at(run_at)
+                break
+            due.append((run_at + PRIORITY_STEP * priority, seq, run_at))
+        return due
+
+    def _more_at(self, run_at: int) -> None:
+        if self.next_due is None or run_at < self.next_due:
+            self.next_due = run_at
+
+
+def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, foreign: Callable[[], frozenset[str]]) -> Claimed:
+    """See Store.claim. floor: the least token of this generation."""
+    now = max(now, transaction.now)
+    paused = _paused(transaction)
+    search = _Search(transaction, claim, now, foreign)
+    for queue, limit in claim.wants.items():
+        if queue not in paused:
+            search.queue(queue, limit)
+    jobs = _start(transaction, claim.runner, search.found, now, floor)
+    alone = _alone(transaction, claim, paused)
+    return Claimed(jobs, search.next_due, min((run_at for _, _, run_at in alone), default=None))
+
+
+def claim_alone(transaction: Transaction, claim: Claim, now: int, *, floor: int) -> Claimed:
+    """See Store.claim_alone."""
+    now = max(now, transaction.now)
+    alone = _alone(transaction, claim, _paused(transaction), at_least=1)
+    due = sorted(candidate for candidate in alone if candidate[2] <= now)[:1]
+    jobs = _start(transaction, claim.runner, due, now, floor, held=True)
+    left = [run_at for order, seq, run_at in alone if (order, seq, run_at) not in due]
+    return Claimed(jobs, None, min(left, default=None))
+
+
+def _paused(transaction: Transaction) -> set[str]:
+    return {queue for (queue,) in transaction.cursor.execute("SELECT queue FROM paused")}
+
+
+def _alone(transaction: Transaction, claim: Claim, paused: set[str], *, at_least: int = 0) -> list[Candidate]:
+    return [
+        (run_at + PRIORITY_STEP * priority, seq, run_at)
+        for seq, run_at, priority, queue, name in transaction.cursor.execute(sql.ALONE).fetchall()
+        if queue not in paused and name in claim.tasks and claim.wants.get(queue, -1) >= at_least
+    ]
+
+
+def _start(
+    transaction: Transaction, runner: str, candidates: list[Candidate], now: int, floor: int, *, held: bool = False
+) -> list[Job]:
+    """Make these running; in claim order."""
+    if not candidates:
+        return []
+    seqs = dumps([seq for _, seq, _ in candidates])
+    rows = transaction.cursor.execute(sql.START, (floor, runner, now, seqs)).fetchall()
+    started = {row[0]: job_of(row[1:]) for row in rows}
+    jobs = []
+    for _, seq, run_at in sorted(candidates):
+        job = started[seq]
+        jobs.append(job)
+        transaction.tally.claimed(job.queue, job.name, retrying=job.attempt > 1, was_held=held, waited=now - run_at, now=now)
+    return jobs
+
+
+@lru_cache(maxsize=8)
+def names_text(tasks: frozenset[str]) -> str:
+    """For json_each: names are printable text, which it hands over unchanged."""
+    return dumps(sorted(tasks))

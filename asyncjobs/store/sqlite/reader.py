@@ -1,0 +1,169 @@
+"""The reading half: a connection of its own, so that looking never waits behind a write, with a deadline."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from asyncjobs.clock import Clock
+from asyncjobs.errors import StoreClosed
+from asyncjobs.job import PRIORITIES, Job
+from asyncjobs.store.base import (
+    COUNT_LIMIT,
+    HistoryBucket,
+    JobQuery,
+    Metric,
+    Page,
+    QueueStats,
+    RunnerInfo,
+    RunnerStats,
+    Stats,
+)
+from asyncjobs.store.sqlite import statements as sql
+from asyncjobs.store.sqlite.connection import Hopper, unavailable
+from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, dumps, job_of, runner_of
+from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING
+
+V = TypeVar("V")
+Judge = Callable[[sqlite3.Cursor], Callable[[str], bool]]  # who is alive, by the rows a cursor sees; on the reader's thread
+
+DEADLINE = 0.25  # seconds of one hop; longer readers keep the log from being reused
+CHECK_EVERY = 10_000  # SQLite's instructions between looks at the deadline, some 0.1 ms
+TOTALS = [metric for metric in Metric if metric not in (Metric.WAIT, Metric.RUN)]
+
+
+class SQLiteReader:
+    """Carries the read verbs out; each is one read transaction, so its numbers are of one moment."""
+
+    def __init__(self, path: str, uri: str, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._hopper = Hopper(uri)
+        self._open = False
+        self.deadline = DEADLINE
+
+    async def open(self) -> None:
+        await self._hopper.open()
+        self._open = True
+        await self._hopper.call(lambda connection: [connection.execute(f"PRAGMA {p}").fetchall() for p in _PRAGMAS])
+
+    async def close(self) -> None:
+        self._open = False
+        await self._hopper.close()
+
+    async def get(self, ids: Sequence[str]) -> list[Job | None]:
+        rows = await self._read(lambda cursor: [cursor.execute(sql.JOB_BY_ID, (id,)).fetchone() for id in ids])
+        return [None if row is None else job_of(row) for row in rows]
+
+    async def page(self, query: JobQuery, *, limit: int, after: str | None) -> Page:
+        conditions, values = ["seq < ?"], [int(after) if after is not None and after.isdecimal() else 2**63 - 1]
+        if query.state is not None:
+            conditions.append("state = ?")
+            values.append(NUMBERS[query.state])
+        texts = [(column, value) for column, value in (("queue", query.queue), ("name", query.task)) if value is not None]
+        conditions += [f"{column} = ?" for column, _ in texts]
+        statement = f"SELECT seq, {COLUMNS} FROM jobs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
+        parameters = [*values, *(value for _, value in texts), limit + 1]
+        rows = await self._read(lambda cursor: cursor.execute(statement, parameters).fetchall())
+        jobs = [job_of(row[1:]) for row in rows[:limit]]
+        return Page(jobs, str(rows[limit - 1][0]) if len(rows) > limit else None)
+
+    async def stats(self, *, now: int, judge: Judge) -> Stats:
+        return await self._read(lambda cursor: _stats(cursor, now, judge(cursor)))
+
+    async def history(self, *, since: int, until: int, queue: str | None) -> list[HistoryBucket]:
+        statement = "SELECT at, queue, task, metric, bucket, n FROM history WHERE at >= ? AND at < ? ORDER BY at, queue, task"
+        rows = await self._read(lambda cursor: cursor.execute(statement, (since, until)).fetchall())
+        found: defaultdict[tuple[int, str, str], dict[tuple[Metric, int], int]] = defaultdict(dict)
+        for at, of_queue, task, metric, bucket, n in rows:
+            if queue in (None, of_queue):
+                found[at, of_queue, task][Metric(metric), bucket] = n
+        return [
+            HistoryBucket(
+                at=at,
+                queue=of_queue,
+                task=task,
+                counts={metric: n for (metric, bucket), n in counts.items() if bucket == NO_BUCKET},
+                wait={bucket: n for (metric, bucket), n in counts.items() if metric is Metric.WAIT},
+                run={bucket: n for (metric, bucket), n in counts.items() if metric is Metric.RUN},
+            )
+            for (at, of_queue, task), counts in found.items()
+        ]
+
+    async def orphans(self, limit: int, judge: Judge) -> list[Job]:
+        def find(cursor: sqlite3.Cursor) -> list[Any]:
+            alive = judge(cursor)
+            dead = [runner for (runner,) in cursor.execute(sql.RUNNING_RUNNERS).fetchall() if not alive(runner)]
+            return cursor.execute(sql.ORPHANS, (dumps(dead), limit)).fetchall() if dead else []
+
+        return [job_of(row) for row in await self._read(find)]
+
+    async def data_version(self) -> int:
+        """Changes when another connection has committed."""
+        return await self._read(lambda cursor: int(cursor.execute("PRAGMA data_version").fetchone()[0]))
+
+    async def _read(self, function: Callable[[sqlite3.Cursor], V]) -> V:
+        if not self._open:
+            raise StoreClosed
+
+        def within_deadline(connection: sqlite3.Connection) -> V:
+            give_up = self._clock.monotonic() + self.deadline
+            connection.set_progress_handler(lambda: int(self._clock.monotonic() > give_up), CHECK_EVERY)
+            cursor = connection.cursor()
+            cursor.execute("BEGIN")
+            try:
+                return function(cursor)
+            finally:
+                connection.set_progress_handler(None, 0)
+                if connection.in_transaction:
+                    cursor.execute("COMMIT")
+
+        try:
+            return await self._hopper.call(within_deadline)
+        except sqlite3.Error as error:
+            raise unavailable(error, self._path) from error
+
+
+_PRAGMAS = ("query_only = 1", "busy_timeout = 5000", "wal_autocheckpoint = 0", "trusted_schema = 0", "temp_store = MEMORY")
+
+
+def _stats(cursor: sqlite3.Cursor, now: int, alive: Callable[[str], bool]) -> Stats:
+    counters: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for queue, key, n in cursor.execute("SELECT queue, key, n FROM counters"):
+        counters[queue][key] = n
+    running: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for runner, queue, n in cursor.execute(sql.RUNNING):
+        running[runner][queue] = n
+    paused = {queue for (queue,) in cursor.execute("SELECT queue FROM paused")}
+    infos: list[RunnerInfo] = [runner_of(row) for row in cursor.execute(sql.RUNNERS)]
+    names = set(counters) | paused | {queue for info in infos for queue in info.queues}
+    queues = {name: _queue_stats(cursor, name, counters[name], name in paused, now) for name in sorted(names)}
+    return Stats(now, queues, [RunnerStats(info, running.get(info.id, {}), alive(info.id)) for info in infos])
+
+
+def _queue_stats(cursor: sqlite3.Cursor, queue: str, counters: dict[str, int], paused: bool, now: int) -> QueueStats:
+    states = {state: counters.get(state, 0) for state in STATES}
+    held = counters.get(HELD, 0)
+    claimable = states[STATES[0]] - held
+    scheduled = sum(
+        cursor.execute(sql.SCHEDULED, (queue, priority, now, COUNT_LIMIT + 1)).fetchone()[0] for priority in PRIORITIES
+    )
+    scheduled_more = scheduled > COUNT_LIMIT
+    waiting = claimable - scheduled
+    if scheduled_more:  # the rest can't be split exactly: count the due ones, which are what matters
+        waiting = sum(cursor.execute(sql.DUE, (queue, priority, now, COUNT_LIMIT + 1)).fetchone()[0] for priority in PRIORITIES)
+    oldest = [cursor.execute(sql.OLDEST, (queue, priority)).fetchone()[0] for priority in PRIORITIES]
+    return QueueStats(
+        states=states,
+        held=held,
+        retrying=counters.get(RETRYING, 0),
+        waiting=min(waiting, COUNT_LIMIT),
+        waiting_more=waiting > COUNT_LIMIT,
+        scheduled=min(scheduled, COUNT_LIMIT),
+        scheduled_more=scheduled_more,
+        oldest_due=min((run_at for run_at in oldest if run_at is not None and run_at <= now), default=None),
+        paused=paused,
+        totals={metric: counters.get(metric, 0) for metric in TOTALS},
+    )

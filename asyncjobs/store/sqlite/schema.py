@@ -1,0 +1,139 @@
+"""The tables, and how a file comes to have them.
+
+`user_version` counts the migrations that a file has been through; a later version appends one, and never changes an earlier.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from asyncjobs.errors import StoreMismatch
+
+APPLICATION_ID = 0x616A6F62  # "ajob": says whose file this is
+
+# Stored numbers of the states, in the order that "queued or running" and "ended" are ranges of.
+QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = range(5)
+
+_FIRST = """
+CREATE TABLE jobs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 4),
+    hold INTEGER NOT NULL DEFAULT 0,
+    priority INTEGER NOT NULL,
+    run_at INTEGER NOT NULL,
+    attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    token INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
+    runner TEXT,
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    started_at INTEGER,
+    finished_at INTEGER,
+    enqueued_at INTEGER NOT NULL,
+    scheduled_at INTEGER NOT NULL,
+    unique_key TEXT,
+    survives TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    args TEXT NOT NULL,
+    meta TEXT NOT NULL,
+    result TEXT,
+    error TEXT,
+    progress TEXT,
+    attempts TEXT,
+    CHECK ((state >= 2) = (finished_at IS NOT NULL)),
+    CHECK (state <> 1 OR (runner IS NOT NULL AND started_at IS NOT NULL))
+);
+CREATE INDEX jobs_claimable ON jobs (queue, priority, run_at, seq) WHERE state = 0 AND hold = 0;
+CREATE INDEX jobs_held ON jobs (hold, name, queue, run_at) WHERE state = 0 AND hold <> 0;
+CREATE INDEX jobs_running ON jobs (runner, queue) WHERE state = 1;
+CREATE INDEX jobs_ended ON jobs (state, finished_at) WHERE state >= 2;
+CREATE UNIQUE INDEX jobs_unique ON jobs (unique_key) WHERE unique_key IS NOT NULL AND state < 2;
+
+CREATE TABLE runners (
+    id TEXT PRIMARY KEY,
+    pid INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    version TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    boot_id TEXT NOT NULL,
+    pid_started TEXT NOT NULL,
+    queues TEXT NOT NULL,
+    tasks TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE paused (queue TEXT PRIMARY KEY, paused_at INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE counters (queue TEXT NOT NULL, key TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (queue, key)) WITHOUT ROWID;
+
+CREATE TABLE history (
+    at INTEGER NOT NULL,
+    queue TEXT NOT NULL,
+    task TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (at, queue, task, metric, bucket)
+) WITHOUT ROWID;
+
+CREATE TABLE generation (number INTEGER NOT NULL);
+INSERT INTO generation VALUES (0);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+VERSION = len(MIGRATIONS)
+
+
+def prepare(connection: sqlite3.Connection, path: str) -> None:
+    """Make the file ours, or find that it is; migrate it. Raises StoreMismatch; sqlite3 errors come through."""
+    _check(connection, path)
+    if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+        return
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of use only before the first table, harmless after
+    _check_wal(connection, path)
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
+        for script in MIGRATIONS[version:]:
+            for statement in script.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _check(connection: sqlite3.Connection, path: str) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application == APPLICATION_ID:
+        if version > VERSION:
+            raise StoreMismatch(
+                f"{path} has schema {version}, made by a newer asyncjobs; this one knows up to {VERSION}. Upgrade asyncjobs here; "
+                "the file was left as it is."
+            )
+        return
+    if application != 0 or version != 0 or tables:
+        raise StoreMismatch(
+            f"{path} is an SQLite database of another program (application id {application:#x}, {tables} tables and indexes). "
+            "Give asyncjobs a file of its own, e.g. Jobs('jobs.db'); this one was left as it is."
+        )
+
+
+def _check_wal(connection: sqlite3.Connection, path: str) -> None:
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise StoreMismatch(
+            f"{path}: SQLite can't keep a write-ahead log there (journal mode {mode!r}). Network file systems (NFS, SMB, 9p) "
+            "can't; put the file on a local disk."
+        )
+
+
+def quoted(path: str) -> str:
+    """For a file: URI."""
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,95 @@
+"""Every SQL text that a verb uses, with the index it relies on (pinned by tests/store/sqlite/test_statements.py)."""
+
+from __future__ import annotations
+
+from asyncjobs.store.sqlite.rows import COLUMNS, INSERTED
+
+# the unique index on id
+JOB_BY_ID = f"SELECT {COLUMNS} FROM jobs WHERE id = ?"
+SEQ_BY_ID = "SELECT seq FROM jobs WHERE id = ?"
+INSERT = f"INSERT INTO jobs ({INSERTED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+
+# jobs_unique
+HOLDER = "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND state < 2"
+
+# jobs_claimable: one seek a priority; the first row that is not due, or is one too many, tells when to ask again
+CLAIMABLE = """
+SELECT seq, run_at, name FROM jobs
+WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0 ORDER BY run_at, seq LIMIT ?
+"""
+CLAIMABLE_BUT = """
+SELECT seq, run_at, name FROM jobs
+WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0 AND name NOT IN (SELECT value FROM json_each(?))
+ORDER BY run_at, seq LIMIT ?
+"""
+OLDEST = "SELECT min(run_at) FROM jobs WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0"
+SCHEDULED = """
+SELECT count(*) FROM (
+    SELECT 1 FROM jobs WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0 AND run_at > ? LIMIT ?
+)
+"""
+MAKE_DUE = """
+UPDATE jobs SET run_at = :now
+WHERE state = 0 AND queue = :queue AND priority = :priority AND hold = 0 AND run_at > :now
+    AND token = 0 AND scheduled_at = enqueued_at
+"""
+
+# the primary key; RETURNING answers in no order, so the caller sorts
+START = f"""
+UPDATE jobs SET state = 1, attempt = attempt + 1, token = max(token + 1, ?), runner = ?, started_at = ?
+WHERE seq IN (SELECT value FROM json_each(?)) RETURNING seq, {COLUMNS}
+"""
+HOLD = "UPDATE jobs SET hold = 1 WHERE seq IN (SELECT value FROM json_each(?))"
+TAKEN = (
+    "SELECT seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts FROM jobs WHERE id = ?"
+)
+FINISH = """
+UPDATE jobs SET state = ?, queue = ?, run_at = coalesce(?, run_at), attempt = ?, crashes = ?, hold = ?, cancel_requested = 0,
+    finished_at = ?, result = ?, error = ?, attempts = ?, unique_key = CASE WHEN ? THEN NULL ELSE unique_key END
+WHERE seq = ?
+"""
+CANCEL_QUEUED = "UPDATE jobs SET state = 4, hold = 0, finished_at = ?, unique_key = NULL WHERE seq = ?"
+CANCEL_RUNNING = "UPDATE jobs SET cancel_requested = 1 WHERE seq = ?"
+TO_CANCEL = "SELECT seq, state, queue, name, attempt, hold FROM jobs WHERE id = ?"
+REQUEUE = """
+UPDATE jobs SET state = 0, run_at = ?, attempt = 0, crashes = 0, result = NULL, error = NULL, progress = NULL, finished_at = NULL
+WHERE seq = ?
+"""
+NOTE = "UPDATE jobs SET progress = ? WHERE id = ? AND token = ? AND state = 1"
+
+# jobs_held
+ALONE = "SELECT seq, run_at, priority, queue, name FROM jobs WHERE state = 0 AND hold = 2 AND hold <> 0 LIMIT 1000"
+ANY_UNROUTABLE = "SELECT 1 FROM jobs WHERE state = 0 AND hold = 1 AND hold <> 0 LIMIT 1"
+UNHOLD = """
+UPDATE jobs SET hold = 0 WHERE seq IN (
+    SELECT seq FROM jobs WHERE state = 0 AND hold = 1 AND hold <> 0 AND name IN (SELECT value FROM json_each(?)) LIMIT ?
+) RETURNING queue
+"""
+
+# jobs_running
+HELD = "SELECT id, token, cancel_requested FROM jobs WHERE state = 1 AND runner = ?"
+RUNNING = "SELECT runner, queue, count(*) FROM jobs WHERE state = 1 GROUP BY runner, queue"
+RUNNING_RUNNERS = "SELECT DISTINCT runner FROM jobs WHERE state = 1"
+ORPHANS = f"SELECT {COLUMNS} FROM jobs WHERE state = 1 AND runner IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?"
+
+# jobs_ended
+OLD = "SELECT seq, queue FROM jobs WHERE state = ? AND state >= 2 AND finished_at < ? ORDER BY finished_at LIMIT ?"
+DELETE = "DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(?))"
+
+COUNT = "INSERT INTO counters (queue, key, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
+RECORD = """
+INSERT INTO history (at, queue, task, metric, bucket, n) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n
+"""
+
+REGISTER = """
+INSERT INTO runners (id, pid, host, version, started_at, boot_id, pid_started, queues, tasks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET pid = excluded.pid, host = excluded.host, version = excluded.version, started_at = excluded.started_at,
+    boot_id = excluded.boot_id, pid_started = excluded.pid_started, queues = excluded.queues, tasks = excluded.tasks
+"""
+RUNNERS = "SELECT id, pid, host, version, started_at, queues, tasks FROM runners"
+PROCESSES = "SELECT id, pid, boot_id, pid_started FROM runners"
+DUE = """
+SELECT count(*) FROM (
+    SELECT 1 FROM jobs WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0 AND run_at <= ? LIMIT ?
+)
+"""

@@ -1,0 +1,447 @@
+"""The SQLite store: the verbs, each as an operation for the writer or a read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from asyncjobs.clock import Clock, SystemClock, pause
+from asyncjobs.errors import ConfigurationError, StoreClosed, StoreMismatch
+from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Job, NewJob, Progress, State
+from asyncjobs.outcome import Finish
+from asyncjobs.store.base import (
+    Beat,
+    Cancellation,
+    Claim,
+    Claimed,
+    HistoryBucket,
+    Inserted,
+    JobQuery,
+    Page,
+    RunnerInfo,
+    Stats,
+    Verdict,
+)
+from asyncjobs.store.sqlite import claiming, schema
+from asyncjobs.store.sqlite import statements as sql
+from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable
+from asyncjobs.store.sqlite.liveness import Liveness, Process
+from asyncjobs.store.sqlite.reader import SQLiteReader
+from asyncjobs.store.sqlite.rows import NUMBERS, STATES, attempts_of, attempts_text, dumps, error_text, insert_of, progress_text
+from asyncjobs.store.sqlite.siblings import Gate, Waker
+from asyncjobs.store.sqlite.watching import Watch
+from asyncjobs.store.sqlite.writer import Rank, Transaction, Writer
+
+logger = logging.getLogger("asyncjobs.store")
+
+GENERATION_BITS = 24  # of a token, below the generation: how often one job can be claimed between two opens
+CLOCK_STEP = 5_000  # ms that the wall clock must fall back by to count as set
+UNHOLD_AT_ONCE = 5_000  # rows
+HISTORY_KEPT = 14 * 86_400_000  # ms
+ACCEPTED_AT_ONCE = 10_000  # operations: how far unacknowledged inserts may run ahead of the disk
+OPEN_RETRY = 0.02  # seconds; SQLite doesn't wait for its busy timeout when a file is switched to WAL
+
+
+class SQLiteStore:
+    """One process's handle on a database file. Cheap to build; nothing is touched before open()."""
+
+    def __init__(self, path: str | os.PathLike[str], *, clock: Clock | None = None) -> None:
+        text = os.fspath(path)
+        if not text or "\x00" in text:
+            raise ConfigurationError(f"{text!r} is no path for a database; give one, e.g. Jobs('jobs.db')")
+        self.path = str(Path(text).absolute())
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._liveness = Liveness(Path(self.path + ".runners"))
+        self._waker = Waker(self._liveness.folder)
+        self._gate = Gate(self._liveness, self._clock)
+        self._writer: Writer | None = None  # while open
+        self._reader = SQLiteReader(self.path, f"file:{schema.quoted(self.path)}?mode=ro", self._clock)
+        self._floor = 0  # the least token of this generation; written by open()
+        self._latest_now = 0  # ms; the latest `now` of a write verb, since the last step of the clock
+        self._runners: dict[str, RunnerInfo] = {}  # registered through this handle
+
+    # --- life
+
+    async def open(self) -> None:
+        if self._writer is not None:
+            return
+        _check_path(self.path)
+        writer = Writer(self.path, self._gate, self._waker)
+        try:
+            await writer.open(self._prepare)
+            try:
+                await self._reader.open()
+            except BaseException:
+                await writer.close()
+                raise
+        except sqlite3.Error as error:
+            raise not_openable(error, self.path) from error
+        self._writer = writer
+        logger.info("asyncjobs keeps its jobs in %s (SQLite %s)", self.path, sqlite3.sqlite_version)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        give_up = self._clock.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                schema.prepare(connection, self.path)
+                break
+            except sqlite3.OperationalError as error:
+                if code_of(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or self._clock.monotonic() > give_up:
+                    raise
+                pause(OPEN_RETRY * (0.5 + self._clock.random()))
+        connection.execute("PRAGMA synchronous = FULL")
+        (generation,) = connection.execute("UPDATE generation SET number = number + 1 RETURNING number").fetchall()[0]
+        self._floor = generation << GENERATION_BITS
+
+    async def close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        try:
+            await writer.close()
+        finally:
+            await self._reader.close()
+            self._gate.close()
+            self._waker.close()
+
+    def _writing(self, now: int = 0) -> Writer:
+        if self._writer is None:
+            raise StoreClosed
+        self._latest_now = max(self._latest_now, now)
+        return self._writer
+
+    # --- producing
+
+    async def insert(self, jobs: Sequence[NewJob], *, now: int) -> Sequence[Inserted]:
+        writer = self._writing(now)
+        future = writer.submit(
+            Rank.INSERT,
+            lambda transaction: _insert(transaction, jobs, now),
+            synced=any(job.survives == "power" for job in jobs),
+            now=now,
+            rows=len(jobs),
+            ids=[job.id for job in jobs],
+        )
+        if all(job.survives == "nothing" for job in jobs) and writer.backlog <= ACCEPTED_AT_ONCE:
+            future.add_done_callback(lambda done: _log_loss(done, jobs))
+            return [Inserted(job.id, True) for job in jobs]
+        return await future  # type: ignore[no-any-return]
+
+    # --- working
+
+    async def register(self, runner: RunnerInfo, *, now: int) -> None:
+        writer = self._writing(now)
+        process = Process.this()
+        row = (
+            runner.id, runner.pid, runner.host, runner.version, runner.started_at, process.boot_id, process.started,
+            json.dumps(dict(runner.queues)), json.dumps(sorted(runner.tasks)),
+        )  # fmt: skip
+
+        def act(transaction: Transaction) -> None:
+            transaction.cursor.execute(sql.REGISTER, row)
+            _unhold(transaction, runner.tasks)
+
+        try:
+            self._liveness.acquire(runner.id)
+        except OSError as error:
+            raise StoreMismatch(
+                f"{self._liveness.folder} can't be used for this process's sign of life ({error}); check the folder's owner and mode"
+            ) from error
+        await writer.submit(Rank.CHANGE, act, synced=True, now=now)
+        self._runners[runner.id] = runner
+
+    async def retire(self, runner: str) -> None:
+        writer = self._writing()
+        await writer.submit(
+            Rank.CHANGE, lambda t: t.cursor.execute("DELETE FROM runners WHERE id = ?", (runner,)) and None, synced=False
+        )
+        self._runners.pop(runner, None)
+        self._liveness.retire(runner)
+
+    async def claim(self, claim: Claim, *, now: int) -> Claimed:
+        return await self._writing(now).submit(  # type: ignore[no-any-return]
+            Rank.CLAIM,
+            lambda t: claiming.claim(t, claim, now, floor=self._floor, foreign=lambda: self._tasks_elsewhere(t, claim.runner)),
+            synced=False,
+            rows=sum(claim.wants.values()),
+        )
+
+    async def claim_alone(self, claim: Claim, *, now: int) -> Claimed:
+        return await self._writing(now).submit(  # type: ignore[no-any-return]
+            Rank.CLAIM, lambda t: claiming.claim_alone(t, claim, now, floor=self._floor), synced=False
+        )
+
+    def _tasks_elsewhere(self, transaction: Transaction, runner: str) -> frozenset[str]:
+        """What living runners other than this one know; on the thread."""
+        rows = transaction.cursor.execute("SELECT id, tasks FROM runners WHERE id <> ?", (runner,)).fetchall()
+        alive = self._judge(transaction.cursor)
+        return frozenset(name for id, tasks in rows if alive(id) for name in json.loads(tasks))
+
+    async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
+        return await self._writing(now).submit(  # type: ignore[no-any-return]
+            Rank.CHANGE,
+            lambda transaction: [_finish(transaction, finish, now) for finish in finishes],
+            synced=any(finish.to is State.QUEUED for finish in finishes),
+            now=now,
+            rows=len(finishes),
+        )
+
+    async def beat(self, runner: str, *, now: int) -> Beat:
+        stepped = self._latest_now - now > CLOCK_STEP
+        if stepped:
+            self._latest_now = now
+        info = self._runners.get(runner)
+
+        def act(transaction: Transaction) -> Beat:
+            self._gate.refresh()
+            if stepped:
+                _make_due(transaction, now)
+            if info is not None:
+                _unhold(transaction, info.tasks)
+            held = transaction.cursor.execute(sql.HELD, (runner,)).fetchall()
+            return Beat(
+                held={id: token for id, token, _ in held},
+                cancels=frozenset(id for id, _, cancel_requested in held if cancel_requested),
+                paused=frozenset(queue for (queue,) in transaction.cursor.execute("SELECT queue FROM paused")),
+            )
+
+        return await self._writing(now).submit(Rank.CHANGE, act, synced=False)  # type: ignore[no-any-return]
+
+    async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
+        rows = [(progress_text(progress), id, token) for id, (token, progress) in notes.items()]
+        await self._writing().submit(
+            Rank.CHANGE, lambda t: t.cursor.executemany(sql.NOTE, rows) and None, synced=False, rows=len(rows)
+        )
+
+    async def orphans(self, limit: int) -> Sequence[Job]:
+        self._writing()
+        return await self._reader.orphans(limit, self._judge)
+
+    def _judge(self, cursor: sqlite3.Cursor) -> Callable[[str], bool]:
+        """Who is alive, as the rows that this cursor sees have it."""
+        processes = {id: Process(pid, boot, started) for id, pid, boot, started in cursor.execute(sql.PROCESSES).fetchall()}
+        return lambda runner: self._liveness.is_alive(runner, processes.get(runner))
+
+    # --- operating
+
+    async def cancel(self, ids: Sequence[str], *, now: int) -> Sequence[Cancellation]:
+        return await self._writing(now).submit(  # type: ignore[no-any-return]
+            Rank.CHANGE, lambda t: [_cancel(t, id, now) for id in ids], synced=True, now=now, rows=len(ids)
+        )
+
+    async def requeue(self, ids: Sequence[str], *, now: int) -> Sequence[bool]:
+        return await self._writing(now).submit(  # type: ignore[no-any-return]
+            Rank.CHANGE, lambda t: [_requeue(t, id, now) for id in ids], synced=True, now=now, rows=len(ids)
+        )
+
+    async def set_paused(self, queue: str, paused: bool, *, now: int) -> None:
+        def act(transaction: Transaction) -> None:
+            if paused:
+                transaction.cursor.execute("INSERT INTO paused VALUES (?, ?) ON CONFLICT DO NOTHING", (queue, now))
+            else:
+                transaction.cursor.execute("DELETE FROM paused WHERE queue = ?", (queue,))
+                transaction.woken.add(queue)
+
+        await self._writing(now).submit(Rank.CHANGE, act, synced=True)
+
+    async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
+        def act(transaction: Transaction) -> int:
+            gone = _prune(transaction, ended_before, limit)
+            if gone < limit:
+                self._forget_the_dead(transaction)
+                transaction.cursor.execute("DELETE FROM history WHERE at < ?", (self._latest_now - HISTORY_KEPT,))
+            return gone
+
+        return await self._writing().submit(Rank.CHANGE, act, synced=False, rows=limit)  # type: ignore[no-any-return]
+
+    def _forget_the_dead(self, transaction: Transaction) -> None:
+        """Runners that are dead and have left nothing running: their rows, their files."""
+        execute, alive = transaction.cursor.execute, self._judge(transaction.cursor)
+        running = {runner for (runner,) in execute(sql.RUNNING_RUNNERS)}
+        known = {id for (id,) in execute("SELECT id FROM runners")} | self._liveness.known()
+        for runner in known - running:
+            if not alive(runner):
+                execute("DELETE FROM runners WHERE id = ?", (runner,))
+                self._liveness.forget(runner)
+
+    # --- looking
+
+    async def get(self, ids: Sequence[str]) -> Sequence[Job | None]:
+        return await self._reader.get(ids)
+
+    async def page(self, query: JobQuery, *, limit: int, after: str | None = None) -> Page:
+        return await self._reader.page(query, limit=limit, after=after)
+
+    async def stats(self, *, now: int) -> Stats:
+        return await self._reader.stats(now=now, judge=self._judge)
+
+    async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
+        return await self._reader.history(since=since, until=until, queue=queue)
+
+    # --- waking
+
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[AsyncIterator[frozenset[str]]]:
+        self._writing()
+        watch = Watch(self._waker, next(iter(self._runners), None), self._reader, lambda: bool(self._gate.siblings), self._clock)
+        watch.start(asyncio.get_running_loop())
+        try:
+            yield watch
+        finally:
+            await watch.stop()
+
+
+# --- what the verbs do, on the writer's thread ---------------------------------------------------------------------------
+
+
+def _insert(transaction: Transaction, jobs: Sequence[NewJob], now: int) -> list[Inserted]:
+    execute, tally = transaction.cursor.execute, transaction.tally
+    answers = []
+    for job in jobs:
+        created = execute(sql.INSERT, insert_of(job, now)).rowcount == 1
+        if created:
+            tally.inserted(job.queue, job.name, now)
+            transaction.woken.add(job.queue)
+            answers.append(Inserted(job.id, True))
+        else:
+            known = execute(sql.SEQ_BY_ID, (job.id,)).fetchone()
+            holder = job.id if known else execute(sql.HOLDER, (job.unique_key,)).fetchone()[0]
+            answers.append(Inserted(holder, False))
+    return answers
+
+
+def _finish(transaction: Transaction, finish: Finish, now: int) -> Verdict:
+    row = transaction.cursor.execute(sql.TAKEN, (finish.id,)).fetchone()
+    if row is None:
+        return Verdict.LOST
+    seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts = row
+    if token != finish.token:
+        return Verdict.LOST
+    if state != schema.RUNNING:
+        return Verdict.ALREADY if token else Verdict.LOST
+    to = State.CANCELLED if finish.to is State.QUEUED and cancel_requested else finish.to
+    ended = to is not State.QUEUED
+    queue_after = queue if ended else finish.queue or queue
+    attempt_after = attempt - (finish.give_back and not ended)
+    hold = 0 if ended else finish.hold.value
+    record = AttemptRecord(attempt, finish.outcome, runner, started_at, now, finish.error)
+    records = [*attempts_of(attempts), record][-ATTEMPTS_KEPT:] if attempts else [record]
+    keeps_error = finish.error is None and to is not State.SUCCEEDED
+    transaction.cursor.execute(
+        sql.FINISH,
+        (
+            NUMBERS[to], queue_after, None if ended else finish.run_at, attempt_after, finish.crashes, hold,
+            now if ended else None, finish.result if ended else None, error if keeps_error else error_text(finish.error),
+            attempts_text(records), ended, seq,
+        ),
+    )  # fmt: skip
+    if not ended:
+        transaction.woken.add(queue_after)
+    transaction.tally.finished(
+        queue, name, finish.outcome, to,
+        queue_after=queue_after, retrying=attempt_after > 0, held=hold != 0, ran=now - started_at, now=now,
+    )  # fmt: skip
+    return Verdict.APPLIED
+
+
+def _cancel(transaction: Transaction, id: str, now: int) -> Cancellation:
+    row = transaction.cursor.execute(sql.TO_CANCEL, (id,)).fetchone()
+    if row is None:
+        return Cancellation.UNKNOWN
+    seq, state, queue, name, attempt, hold = row
+    if state >= schema.SUCCEEDED:
+        return Cancellation.ENDED
+    if state == schema.RUNNING:
+        transaction.cursor.execute(sql.CANCEL_RUNNING, (seq,))
+        return Cancellation.REQUESTED
+    transaction.cursor.execute(sql.CANCEL_QUEUED, (now, seq))
+    transaction.tally.cancelled_queued(queue, name, retrying=attempt > 0, held=hold != 0, now=now)
+    return Cancellation.CANCELLED
+
+
+def _requeue(transaction: Transaction, id: str, now: int) -> bool:
+    row = transaction.cursor.execute(sql.TO_CANCEL, (id,)).fetchone()
+    if row is None or row[1] < schema.SUCCEEDED:
+        return False
+    seq, state, queue, *_ = row
+    transaction.cursor.execute(sql.REQUEUE, (now, seq))
+    transaction.tally.requeued(queue, STATES[state])
+    transaction.woken.add(queue)
+    return True
+
+
+def _make_due(transaction: Transaction, now: int) -> None:
+    """The wall clock was set back: what was due at once must not wait until the clock has made up for it."""
+    queues = [queue for (queue,) in transaction.cursor.execute("SELECT DISTINCT queue FROM counters").fetchall()]
+    for queue in queues:
+        for priority in PRIORITIES:
+            transaction.cursor.execute(sql.MAKE_DUE, {"now": now, "queue": queue, "priority": priority})
+        transaction.woken.add(queue)
+
+
+def _unhold(transaction: Transaction, tasks: frozenset[str]) -> None:
+    """Give back to the queues what was held for want of somebody who knows these tasks."""
+    if transaction.cursor.execute(sql.ANY_UNROUTABLE).fetchone() is None:
+        return
+    for (queue,) in transaction.cursor.execute(sql.UNHOLD, (claiming.names_text(tasks), UNHOLD_AT_ONCE)).fetchall():
+        transaction.tally.held(queue, -1)
+        transaction.woken.add(queue)
+
+
+def _prune(transaction: Transaction, ended_before: Mapping[State, int], limit: int) -> int:
+    old: list[tuple[int, str, State]] = []
+    for state, before in ended_before.items():
+        rows = transaction.cursor.execute(sql.OLD, (NUMBERS[state], before, limit - len(old))).fetchall()
+        old += [(seq, queue, state) for seq, queue in rows]
+    if old:
+        transaction.cursor.execute(sql.DELETE, (dumps([seq for seq, _, _ in old]),))
+    for _, queue, state in old:
+        transaction.tally.pruned(queue, state, 1)
+    return len(old)
+
+
+def _log_loss(done: asyncio.Future[Any], jobs: Sequence[NewJob]) -> None:
+    """A job with survives="nothing" was acknowledged before it was written; if that failed, the log is where it says so."""
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        logger.error('jobs with survives="nothing" were not stored: %s: %s', ", ".join(job.id for job in jobs), error)
+
+
+def _check_path(path: str) -> None:
+    """Refuse what can't become our file, and create what can, readable by its owner alone."""
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise StoreMismatch(f"{path}: the folder {folder} does not exist. Create it, or give Jobs another path.")
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        _create(path)
+        return
+    except OSError as error:
+        raise StoreMismatch(f"{path} can't be looked at ({error.strerror}); check the owner and mode of its folders") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise StoreMismatch(f"{path} is a folder; give Jobs a file in it, e.g. {os.path.join(path, 'jobs.db')}")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreMismatch(f"{path} may not be read and written by this user (uid {os.getuid()}); check its owner and mode")
+    if not os.access(folder, os.W_OK):
+        raise StoreMismatch(f"{folder} may not be written by this user (uid {os.getuid()}), but SQLite keeps files beside {path}")
+
+
+def _create(path: str) -> None:
+    """An empty file of mode 0600. Before SQLite has it: later, closing a descriptor of ours would drop SQLite's locks."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:  # another process was first
+        return
+    except OSError as error:
+        raise StoreMismatch(
+            f"{path} can't be created ({error.strerror}) by this user (uid {os.getuid()}); check the folder's owner, mode and mount"
+        ) from error

@@ -1,0 +1,147 @@
+"""Who may look: what `auth=` says, and without it only a person at this very machine."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv6Address, ip_address
+from typing import Literal
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from asyncjobs.errors import ConfigurationError
+
+logger = logging.getLogger("asyncjobs.web")
+
+Answer = Literal["read", "act"] | tuple[Literal["read", "act"], str] | None
+Auth = Callable[[Request], Answer | Awaitable[Answer]]
+
+MOUNT_LINE = 'app.mount("/jobs", jobs.web(auth=...))'
+
+# A request with any of these came through a proxy, so its peer says nothing about who asks. Lower case, as ASGI has them.
+FORWARDING = frozenset(
+    {
+        "client-ip", "forwarded", "forwarded-for", "proxy-connection", "true-client-ip", "via", "x-client-ip",
+        "x-cluster-client-ip", "x-coming-from", "x-host", "x-originating-ip", "x-proxyuser-ip", "x-real-ip", "x-remote-addr",
+        "x-remote-ip", "x-scheme",
+    }
+)  # fmt: skip
+FORWARDING_FAMILIES = (
+    "cf-", "fastly-", "fly-", "tailscale-", "x-amz-cf-", "x-amzn-", "x-appengine-", "x-arr-", "x-azure-", "x-envoy-",
+    "x-forwarded", "x-original-", "x-vercel-",
+)  # fmt: skip
+
+_HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[^\[\]:@/\\\s]+))(?::[0-9]{1,5})?", re.IGNORECASE)
+
+
+class Level(StrEnum):
+    """What a visitor may do. Nobody can act yet: there is nothing to act with."""
+
+    READ = "read"
+    ACT = "act"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who was let in. name: as `auth` told it. local: let in without `auth`, for being at this machine."""
+
+    level: Level
+    name: str | None = None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why somebody was not let in. closed: there is no `auth`, so nobody but a person at this machine ever is."""
+
+    why: str
+    closed: bool
+
+
+class Gate:
+    """Lets in or refuses. Raises ConfigurationError for an `auth` that can't be asked."""
+
+    def __init__(self, auth: Auth | None) -> None:
+        if auth is not None and not callable(auth):
+            raise ConfigurationError(
+                f"jobs.web(auth={auth!r}): give a function of the request that returns None, 'read', 'act' or ('read', name)"
+            )
+        self._auth = auth
+
+    async def judge(self, request: Request) -> Visitor | Refused:
+        """What this visitor may do. Whatever `auth` raises comes through: an HTTPException is its answer, the rest its bug."""
+        if self._auth is None:
+            why = why_not_local(request)
+            return Visitor(Level.READ, local=True) if why is None else Refused(why, closed=True)
+        answer = await _ask(self._auth, request)
+        match answer:
+            case "read" | "act":
+                return Visitor(Level(answer))
+            case ("read" | "act" as level, str(name)):
+                return Visitor(Level(level), name)
+            case None:
+                pass
+            case _:
+                logger.error(
+                    "the auth= of jobs.web returned %.200r, so the visitor was refused: return None, 'read', 'act' or "
+                    "('read', name)",
+                    answer,
+                )
+        return Refused("the auth= of this app said no", closed=False)
+
+
+async def _ask(auth: Auth, request: Request) -> object:
+    """A `def` is asked in a thread, as Starlette does with handlers: it may well read a database."""
+    waits = inspect.iscoroutinefunction(auth) or inspect.iscoroutinefunction(type(auth).__call__)
+    answer = auth(request) if waits else await run_in_threadpool(auth, request)
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def why_not_local(request: Request) -> str | None:
+    """Why this request may come from elsewhere than a person at this machine; None when nothing says so.
+
+    All must hold: the peer is a loopback address (no peer: a Unix socket, behind which a proxy usually stands); no proxy has
+    left a trace; and the Host is one that only this machine resolves to itself, for any page of the web can point its own
+    name at 127.0.0.1 (DNS rebinding).
+    """
+    peer = request.client.host if request.client else None
+    if not peer:
+        return "the server does not say where the request comes from (a Unix socket, for example)"
+    if not is_loopback(peer):
+        return f"the request comes from {peer}, not from this machine"
+    for name in request.headers:
+        if name in FORWARDING or name.startswith(FORWARDING_FAMILIES):
+            return f"the request was forwarded by a proxy: it has the header {name}"
+    if request.scope.get("http_version") == "1.0":
+        # nginx's `proxy_pass http://127.0.0.1:8000` with nothing else: it asks by HTTP/1.0 (its default for long), for
+        # `Host: 127.0.0.1:8000`, with no header that gives it away. Browsers and curl have spoken 1.1 since 1999.
+        return "the request speaks HTTP/1.0, as a forwarding nginx does"
+    hosts = request.headers.getlist("host")
+    if len(hosts) != 1 or not is_local_host(hosts[0]):
+        return f"it was asked for as {', '.join(hosts) or 'no host'}, not as localhost"
+    return None
+
+
+def is_local_host(host: str) -> bool:
+    """Whether this Host header, with or without port, is localhost or a loopback address."""
+    parts = _HOST.fullmatch(host)
+    if parts is None:
+        return False
+    if parts["six"] is not None:
+        return is_loopback(parts["six"])
+    return parts["name"].lower() == "localhost" or (":" not in parts["name"] and is_loopback(parts["name"]))
+
+
+def is_loopback(address: str) -> bool:
+    """Whether this is an IP address of the machine itself; an IPv4 one written as IPv6 counts as what it is."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None  # is_loopback knows these only since Python 3.13
+    return (ip if mapped is None else mapped).is_loopback

@@ -1,0 +1,163 @@
+"""The web app that is mounted: which address answers what, to whom, and under which headers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from asyncjobs.clock import SystemClock
+from asyncjobs.errors import NotStarted
+from asyncjobs.stats import Snapshot
+from asyncjobs.web.access import MOUNT_LINE, Auth, Gate, Refused, Visitor
+from asyncjobs.web.api import error_json, stats_json, unreadable_json
+from asyncjobs.web.latest import Latest
+from asyncjobs.web.mounting import mounted
+from asyncjobs.web.negotiate import Face, face
+from asyncjobs.web.pages import Place, error_page, refused_page, stats_page, unreadable_page
+from asyncjobs.web.source import Source
+from asyncjobs.web.stylesheet import Stylesheet
+
+logger = logging.getLogger("asyncjobs.web")
+
+METHODS = ("GET", "HEAD")
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}
+_OURS = frozenset({name.lower() for name in HEADERS} | {"content-length", "content-type", "vary"})
+
+
+def web_app(source: Source, *, auth: Auth | None = None, monotonic: Callable[[], float] | None = None) -> ASGIApp:
+    """An ASGI app with `stats` and `health`, for any mount point.
+
+    auth: asked with each request for the numbers, a `def` (in a thread) or `async def` of the Starlette Request. Returns None
+        (refused), "read", "act", or one of these with a name: ("read", name). May raise Starlette's HTTPException instead,
+        to send to a login. Without it only a person at this machine may look.
+    monotonic: seconds of a clock that never steps back.
+    Raises ConfigurationError for an `auth` that is no function. `health` and the stylesheet are open to everyone.
+    """
+    return Web(source, Gate(auth), SystemClock().monotonic if monotonic is None else monotonic)
+
+
+class Web:
+    """The ASGI app.
+
+    It dispatches by itself rather than through a Starlette: inside one, `request.app` would no longer be the app whose state
+    an `auth` wants; and 404 and 405 from a bare Router go to the outer app, past our headers.
+    """
+
+    def __init__(self, source: Source, gate: Gate, monotonic: Callable[[], float]) -> None:
+        self._source = source
+        self._gate = gate
+        self._latest = Latest(source, monotonic)
+        self._style = Stylesheet()
+        self._told: frozenset[str] = frozenset()  # the parts that were ill at the last health; written by _health
+        self._routes = {
+            "": self._home,
+            "/": self._home,
+            "/stats": self._stats,
+            "/health": self._health,
+            f"/{self._style.path}": self._stylesheet,
+        }
+        self._other = Router()  # closes websockets; answers a server's lifespan when mounted nowhere
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
+        scope, path, up = mounted(scope)
+        request = Request(scope, receive)
+        place = Place(up, self._style.href, live="live" in request.query_params)
+        response = await self._answer(request, path, place)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)  # the stylesheet has its own Cache-Control; nobody else can
+        if request.method == "HEAD":
+            response.body = b""  # its length stays announced, as for GET
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, path: str, place: Place) -> Response:
+        route = self._routes.get(path)
+        if route is None:
+            return _error(request, place, 404, "Nothing is at this address.")
+        if request.method not in METHODS:
+            response = _error(request, place, 405, "This address is only for looking, by GET and HEAD.")
+            response.headers["Allow"] = ", ".join(METHODS)
+            return response
+        return await route(request, place)
+
+    async def _home(self, request: Request, place: Place) -> Response:
+        return Response(status_code=307, headers={"Location": place.up + "stats"})
+
+    async def _stats(self, request: Request, place: Place) -> Response:
+        try:
+            visitor = await self._gate.judge(request)
+        except HTTPException as answer:
+            response = _error(request, place, answer.status_code, str(answer.detail))
+            response.headers.update({name: value for name, value in (answer.headers or {}).items() if name.lower() not in _OURS})
+            return response
+        if isinstance(visitor, Refused):
+            return _refused(request, place, visitor)
+        return await self._numbers(request, place, visitor)
+
+    async def _numbers(self, request: Request, place: Place, visitor: Visitor) -> Response:
+        reading = await self._latest.get()
+        html = face(request) is Face.HTML
+        if isinstance(reading, Snapshot):
+            return _negotiated(HTMLResponse(stats_page(reading, visitor, place)) if html else stats_json(reading))
+        problems = self._problems()
+        page = unreadable_page(reading, problems, place) if html else None
+        return _negotiated(unreadable_json(reading, problems) if page is None else HTMLResponse(page, 503))
+
+    async def _health(self, request: Request, place: Place) -> Response:
+        """Whether this process does its duty, and not a word more: it is open to everyone. Reads nothing, waits for nothing."""
+        problems = self._problems()
+        if (ill := frozenset(problems)) != self._told:
+            self._told = ill
+            told = "; ".join(f"{part}: {why}" for part, why in problems.items())
+            logger.warning("health answers %s", f"503: {told}" if ill else "200 again")
+        return PlainTextResponse("unavailable\n", 503) if problems else PlainTextResponse("ok\n")
+
+    async def _stylesheet(self, request: Request, place: Place) -> Response:
+        current = request.query_params.get("v") == self._style.version
+        caching = "public, max-age=31536000, immutable" if current else "no-cache"
+        return Response(self._style.content, media_type="text/css", headers={"Cache-Control": caching})
+
+    def _problems(self) -> Mapping[str, str]:
+        problems = self._source.problems
+        return problems if problems or self._source.started else {"runner": str(NotStarted())}
+
+
+def _refused(request: Request, place: Place, refused: Refused) -> Response:
+    if face(request) is Face.HTML:
+        return _negotiated(HTMLResponse(refused_page(refused, place), 403))
+    how = f" To let others in than a person at this machine: {MOUNT_LINE}" if refused.closed else ""
+    return _negotiated(error_json(403, "forbidden", f"You were not let in: {refused.why}.{how}"))
+
+
+def _error(request: Request, place: Place, status: int, message: str) -> Response:
+    try:
+        name = HTTPStatus(status).phrase
+    except ValueError:  # an HTTPException may carry any number
+        name = f"Status {status}"
+    if face(request) is Face.HTML:
+        return _negotiated(HTMLResponse(error_page(name, message, place), status))
+    return _negotiated(error_json(status, name.lower().replace(" ", "_"), message))
+
+
+def _negotiated(response: Response) -> Response:
+    response.headers["Vary"] = "Accept"
+    return response

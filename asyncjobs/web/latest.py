@@ -1,0 +1,74 @@
+"""The latest snapshot: read at most once a second, however many ask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from asyncjobs.errors import AsyncJobsError, NotStarted, StoreUnavailable
+from asyncjobs.stats import Snapshot
+from asyncjobs.web.source import Source
+
+logger = logging.getLogger("asyncjobs.web")
+
+KEEP = 1.0  # seconds that one reading serves everyone; people don't read faster, and scrapers come every 10 s and more
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why there are no numbers. `code` for programs, `reason` for people."""
+
+    code: str
+    reason: str
+
+
+Reading = Snapshot | Unreadable
+
+
+class Latest:
+    """One reading at a time, kept for KEEP seconds from its end, a failed one too: a sick store isn't asked more often.
+
+    Whoever asks while a reading is under way waits for that one. A caller that is cancelled while it reads hands the turn to
+    the next in line, so nobody waits for a task that nobody owns.
+    """
+
+    def __init__(self, source: Source, monotonic: Callable[[], float]) -> None:
+        self._source = source
+        self._monotonic = monotonic
+        self._reading: Reading | None = None  # written by _read, with the time it ended
+        self._read_at = 0.0
+        self._turn = asyncio.Lock()  # belongs to one loop once it was waited for; replaced with the loop, in get
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def get(self) -> Reading:
+        """The numbers, at most KEEP seconds old, or why there are none."""
+        if not self._source.started:  # costs nothing to know, so it is never up to a second late
+            return Unreadable("not_started", str(NotStarted()))
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # a Jobs may be stopped and started again on another loop
+            self._loop, self._turn = loop, asyncio.Lock()
+        async with self._turn:
+            if self._reading is None or self._monotonic() - self._read_at >= KEEP:
+                await self._read()
+            assert self._reading is not None
+            return self._reading
+
+    async def _read(self) -> None:
+        before = self._reading
+        self._reading = await _reading(self._source)
+        self._read_at = self._monotonic()
+        if isinstance(self._reading, Unreadable) and self._reading != before:
+            logger.warning("the stats can't be read: %s", self._reading.reason)
+
+
+async def _reading(source: Source) -> Reading:
+    try:
+        return await source.stats()
+    except NotStarted as error:  # between `started` and here, or while it starts
+        return Unreadable("not_started", str(error))
+    except StoreUnavailable as error:  # its sentence speaks to who enqueues; here only the reason holds
+        return Unreadable("store_unavailable", error.reason)
+    except AsyncJobsError as error:  # closing, or asked from another loop
+        return Unreadable("unavailable", str(error))

@@ -1,0 +1,379 @@
+"""The pages, for a browser without script: the numbers of the JSON in words, and what to say when there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from asyncjobs.histogram import BOUNDS
+from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
+from asyncjobs.store.base import COUNT_LIMIT
+from asyncjobs.version import VERSION
+from asyncjobs.web.access import MOUNT_LINE, Refused, Visitor
+from asyncjobs.web.latest import Unreadable
+from asyncjobs.web.markup import Content, Markup, element
+from asyncjobs.web.present import total
+from asyncjobs.web.words import NOTHING, count, counted, date, duration, iso
+
+TITLE = "Background jobs"
+LIVE = 5  # seconds between two loads of a page that was asked to keep itself fresh
+
+_BAR, _GAP, _HEIGHT = 6, 1, 24  # of the histograms, in units of their own
+_WIDTH = (len(BOUNDS) + 1) * (_BAR + _GAP)
+
+_AUTH_EXAMPLE = """\
+def auth(request):  # None refuses, "read" shows, ("read", name) says to whom
+    return "read" if request.session.get("is_admin") else None
+
+app.mount("/jobs", jobs.web(auth=auth))"""
+
+_GLOSSARY = (
+    ("Waiting", "due, and not begun."),
+    ("Running", "being executed now, in any process; of so many slots in all living processes together."),
+    ("Oldest waiting", "how long the longest-waiting due job has waited."),
+    ("Scheduled", "due later, those to be retried later among them."),
+    ("Retrying", "of those waiting and scheduled, the jobs with a failed attempt behind them."),
+    ("Held", "can't begin for a reason of their own: no living process knows their task, or they must run alone."),
+    ("Processed", "attempts that ended by themselves, well (succeeded) or not (failures). A job may take several."),
+    ("Failed jobs", "jobs that failed for good, with no attempt left. Counted since the store was made, as all in that table."),
+    ("p50, p95, p99", "half, 95 % and 99 % took no longer. Read from fixed steps, so right to within one step."),
+    (f"{COUNT_LIMIT:,}+", "there are more; waiting and scheduled jobs are counted that far."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page stands. up: leads from it to the mount, relative, so that no proxy can make a link wrong.
+
+    style: the stylesheet, below the mount. live: the page was asked to keep itself fresh.
+    """
+
+    up: str
+    style: str
+    live: bool = False
+
+    def link(self, path: str, *words: Content) -> Markup:
+        return element("a", *words, href=self.up + path)
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+def stats_page(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
+    """Everything at one moment."""
+    badly = "" if snapshot.healthy else f" ({counted(len(snapshot.problems), 'problem', 'problems')})"
+    name = (" · shown to ", _name(visitor.name)) if visitor.name is not None else None
+    return _document(
+        place,
+        TITLE,
+        _as_of(snapshot, place),
+        _banner(visitor),
+        _health(snapshot.problems),
+        _queues(snapshot.queues),
+        _processes(snapshot.processes),
+        _glossary(),
+        title=TITLE + badly,
+        footer=element("p", f"asyncjobs {snapshot.version}", name),
+    )
+
+
+def unreadable_page(reading: Unreadable, problems: Mapping[str, str], place: Place) -> str:
+    """There should be numbers, and there are none now."""
+    others = {part: why for part, why in problems.items() if why != reading.reason}
+    return _document(
+        place,
+        TITLE,
+        _box("bad", "▲ There are no numbers now", element("p", reading.reason)),
+        _health(others) if others else None,
+        element("p", place.link("stats", "Try again")),
+        title=f"{TITLE} (no numbers)",
+        footer=element("p", f"asyncjobs {VERSION}"),
+    )
+
+
+def refused_page(refused: Refused, place: Place) -> str:
+    """Not for this visitor. Says how the owner of the app can open it; nothing about the jobs."""
+    how = (
+        element("p", "Without ", element("code", "auth="), " only a person at this machine may look, under a loopback address. "),
+        element("p", "To let others in, name who they are:"),
+        element("pre", element("code", MOUNT_LINE)),
+        element("p", "For example, with Starlette's SessionMiddleware:"),
+        element("pre", element("code", _AUTH_EXAMPLE)),
+    )
+    return _document(
+        place,
+        "Not open to you",
+        element("p", f"You were not let in: {refused.why}."),
+        how if refused.closed else None,
+    )
+
+
+def error_page(title: str, message: str, place: Place) -> str:
+    """Anything else that went wrong with a request."""
+    return _document(place, title, element("p", message), element("p", place.link("stats", "To the numbers")))
+
+
+# --- parts of the stats page -----------------------------------------------------------------------------------------
+
+
+def _as_of(snapshot: Snapshot, place: Place) -> Markup:
+    fresh: Content = (
+        (f"loads itself every {LIVE} seconds, ", place.link("stats", "stop"))
+        if place.live
+        else (place.link("stats", "Refresh"), " · ", place.link("stats?live=1", f"every {LIVE} seconds"))
+    )
+    at = element("time", date(snapshot.as_of), datetime=iso(snapshot.as_of))
+    return element("p", "Numbers of ", at, " · ", fresh, " · ", place.link("stats?format=json", "JSON"), class_="as-of")
+
+
+def _banner(visitor: Visitor) -> Content:
+    if not visitor.local:
+        return None
+    return element(
+        "p",
+        "Shown without a login, because you look from this machine; everyone else is refused. To let others in: ",
+        element("code", MOUNT_LINE),
+        class_="banner",
+    )
+
+
+def _health(problems: Mapping[str, str]) -> Content:
+    if not problems:
+        return element("p", element("span", "●", class_="ok", aria_hidden="true"), " The runner of this process is well.")
+    listed = [(element("dt", part), element("dd", why)) for part, why in problems.items()]
+    heading = f"▲ {counted(len(problems), 'problem', 'problems')} in this process"
+    return _box("bad", heading, element("dl", listed, class_="problems"))
+
+
+def _queues(queues: Sequence[QueueSnapshot]) -> Content:
+    if not any(queue.enqueued for queue in queues):
+        empty = element("p", "No queue has had a job yet. The first one is one line away: ", class_="empty")
+        line = element("pre", element("code", "await jobs.enqueue(send_welcome, user_id=user_id)"))
+        return (empty, line, _depth(queues, total(queues)) if queues else None)
+    all_of_them = total(queues)
+    return (
+        _headline(all_of_them),
+        _depth(queues, all_of_them),
+        _ever(queues, all_of_them),
+        _durations(queues, all_of_them, "Time from due to start, last hour", "Starts", lambda queue: queue.wait),
+        _durations(queues, all_of_them, "Run time of attempts, last hour", "Attempts", lambda queue: queue.run),
+    )
+
+
+def _headline(queue: QueueSnapshot) -> Markup:
+    oldest = f"oldest {duration(queue.latency)}" if queue.waiting else "nothing is late"
+    starts = f"p99 {duration(queue.wait.p99)}" if queue.wait.count else "none in the last hour"
+    figures = (
+        ("Waiting", count(queue.waiting, more=queue.waiting_more), oldest),
+        ("Running", count(queue.running), f"of {counted(queue.slots, 'slot', 'slots')}"),
+        ("Scheduled", count(queue.scheduled, more=queue.scheduled_more), f"{count(queue.retrying)} retrying"),
+        ("Held", count(queue.held), "can't begin now" if queue.held else "nothing is stuck"),
+        ("Failed jobs", count(queue.failed), f"of {count(queue.enqueued)} ever"),
+        ("Due to start, p95", duration(queue.wait.p95), starts),
+    )
+    return element(
+        "dl",
+        [
+            element("div", element("dt", name), element("dd", figure, class_="figure"), element("dd", note))
+            for name, figure, note in figures
+        ],
+        class_="headline",
+    )
+
+
+def _depth(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot) -> Markup:
+    def cells(queue: QueueSnapshot) -> Content:
+        return (
+            _number(f"{count(queue.running)} / {count(queue.slots)}"),
+            _number(count(queue.waiting, more=queue.waiting_more)),
+            _number(duration(queue.latency) if queue.waiting else NOTHING),
+            _number(count(queue.scheduled, more=queue.scheduled_more)),
+            _number(count(queue.retrying)),
+            _number(count(queue.held), warn=queue.held > 0),
+        )
+
+    heads = ("Running / slots", "Waiting", "Oldest waiting", "Scheduled", "Retrying", "Held")
+    return _by_queue("Queues now", heads, queues, all_of_them, cells)
+
+
+def _ever(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot) -> Markup:
+    def cells(queue: QueueSnapshot) -> Content:
+        return (
+            _number(count(queue.enqueued)),
+            _number(count(queue.processed)),
+            _number(count(queue.succeeded)),
+            _number(count(queue.failures)),
+            _number(count(queue.failed)),
+            _number(count(queue.cancelled)),
+        )
+
+    heads = ("Enqueued", "Processed", "Succeeded", "Failures", "Failed jobs", "Cancelled")
+    return _by_queue("Since the store was made", heads, queues, all_of_them, cells)
+
+
+def _durations(
+    queues: Sequence[QueueSnapshot],
+    all_of_them: QueueSnapshot,
+    caption: str,
+    counts: str,
+    of: Callable[[QueueSnapshot], Durations],
+) -> Content:
+    def cells(queue: QueueSnapshot) -> Content:
+        durations = of(queue)
+        return (
+            _number(count(durations.count)),
+            _number(duration(durations.p50)),
+            _number(duration(durations.p95)),
+            _number(duration(durations.p99)),
+            element("td", _bars(durations) if durations.count else NOTHING, class_="number"),
+        )
+
+    if not of(all_of_them).count:
+        return element("section", element("h2", caption), element("p", "None.", class_="empty"))
+    shortest, longest = duration(BOUNDS[0] / 1000), duration(BOUNDS[-1] / 1000)
+    heads = (counts, "p50", "p95", "p99", f"From {shortest} to over {longest}")
+    return (_by_queue(caption, heads, queues, all_of_them, cells), _steps(queues, caption, of))
+
+
+def _bars(durations: Durations) -> Markup:
+    """The histogram as a drawing; who can't see it is told the same numbers."""
+    counted_ = [(bucket, durations.histogram.get(bucket, 0)) for bucket in range(len(BOUNDS) + 1)]
+    highest = max(number for _, number in counted_)
+    drawn, told = [], []
+    for bucket, number in counted_:
+        if number:
+            height = max(round(_HEIGHT * number / highest, 1), 1)  # one job in a million is seen too
+            drawn.append(
+                element(
+                    "rect",
+                    element("title", f"{_step(bucket)}: {count(number)}"),
+                    x=bucket * (_BAR + _GAP),
+                    y=f"{_HEIGHT - height:g}",
+                    width=_BAR,
+                    height=f"{height:g}",
+                )
+            )
+            told.append(f"{_step(bucket)}: {count(number)}")
+    floor = element("path", d=f"M0 {_HEIGHT + 0.5}H{_WIDTH}")
+    shape = f"0 0 {_WIDTH} {_HEIGHT + 1}"
+    return element("svg", drawn, floor, class_="bars", viewBox=shape, role="img", aria_label="; ".join(told))
+
+
+def _steps(queues: Sequence[QueueSnapshot], caption: str, of: Callable[[QueueSnapshot], Durations]) -> Markup:
+    """Every count of the histograms, as a table that is folded away."""
+    shown = [queue for queue in queues if of(queue).count]
+    buckets = [bucket for queue in shown for bucket, number in of(queue).histogram.items() if number]
+    rows = [
+        element(
+            "tr",
+            element("th", _step(bucket), scope="row"),
+            [_number(count(of(queue).histogram.get(bucket, 0))) for queue in shown],
+        )
+        for bucket in range(min(buckets), max(buckets) + 1)
+    ]
+    heads = [element("th", _name(queue.name), scope="col", class_="number") for queue in shown]
+    table = _table(f"{caption}: every step", (element("th", "Took", scope="col"), heads), rows)
+    return element("details", element("summary", "Every step in numbers"), table)
+
+
+def _step(bucket: int) -> str:
+    if bucket >= len(BOUNDS):
+        return f"over {duration(BOUNDS[-1] / 1000)}"
+    return f"to {duration(BOUNDS[bucket] / 1000)}"
+
+
+def _processes(processes: Sequence[ProcessSnapshot]) -> Markup:
+    if not processes:
+        return element("section", element("h2", "Processes"), element("p", "No process is registered.", class_="empty"))
+    heads = [element("th", head, scope="col") for head in ("Process", "State", "Running / slots", "Started", "Version")]
+    rows = [
+        element(
+            "tr",
+            element("th", _name(f"{process.host}:{process.pid}"), " (this one)" if process.this else None, scope="row"),
+            element(
+                "td", "● alive" if process.alive else "✕ gone; its jobs are taken over", class_=None if process.alive else "warn"
+            ),
+            element("td", _taken(process)),
+            element("td", element("time", date(process.started_at), datetime=iso(process.started_at))),
+            element("td", process.version),
+        )
+        for process in processes
+    ]
+    return _table("Processes", heads, rows)
+
+
+def _taken(process: ProcessSnapshot) -> Content:
+    names = sorted({*process.slots, *process.busy})
+    if not names:
+        return "works no queue, only enqueues"
+    taken = [(_name(name), f" {count(process.busy.get(name, 0))} / {count(process.slots.get(name, 0))}") for name in names]
+    return [(", " if place else None, one) for place, one in enumerate(taken)]
+
+
+def _glossary() -> Markup:
+    terms = [(element("dt", term), element("dd", meaning)) for term, meaning in _GLOSSARY]
+    return element("details", element("summary", "What the numbers mean"), element("dl", terms, class_="glossary"))
+
+
+# --- building blocks -------------------------------------------------------------------------------------------------
+
+
+def _document(place: Place, heading: str, *main: Content, title: str | None = None, footer: Content = None) -> str:
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("title", heading if title is None else title),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="robots", content="noindex"),
+        element("meta", http_equiv="refresh", content=LIVE) if place.live else None,
+        element("link", rel="stylesheet", href=place.up + place.style),
+    )
+    body = element("body", element("main", element("h1", heading), main), element("footer", footer) if footer else None)
+    return "<!doctype html>\n" + element("html", head, body, lang="en").html + "\n"
+
+
+def _by_queue(
+    caption: str,
+    heads: Sequence[str],
+    queues: Sequence[QueueSnapshot],
+    all_of_them: QueueSnapshot,
+    cells: Callable[[QueueSnapshot], Content],
+) -> Markup:
+    """A table with a row for each queue, and one for all of them when they are several."""
+    rows = [element("tr", element("th", _name(queue.name), _marks(queue), scope="row"), cells(queue)) for queue in queues]
+    foot = element("tr", element("th", "All queues", scope="row"), cells(all_of_them)) if len(queues) > 1 else None
+    titles = [element("th", head, scope="col", class_="number") for head in heads]
+    return _table(caption, (element("th", "Queue", scope="col"), titles), rows, foot)
+
+
+def _marks(queue: QueueSnapshot) -> Content:
+    return (
+        element("span", "❚❚ paused", class_="mark") if queue.paused else None,
+        element("span", "▲ no process works it", class_="mark warn") if not queue.slots else None,
+    )
+
+
+def _table(caption: str, heads: Content, rows: Sequence[Markup], foot: Markup | None = None) -> Markup:
+    """A table in a box of its own, which scrolls sideways where the screen is narrow, by keyboard too."""
+    table = element(
+        "table",
+        element("caption", caption),
+        element("thead", element("tr", heads)),
+        element("tbody", rows),
+        element("tfoot", foot) if foot else None,
+    )
+    return element("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
+
+
+def _box(kind: str, heading: str, content: Content) -> Markup:
+    return element("section", element("h2", heading), content, class_=f"box {kind}")
+
+
+def _number(words: str, *, warn: bool = False) -> Markup:
+    return element("td", words, class_="number warn" if warn else "number")
+
+
+def _name(name: str) -> Markup:
+    """A name that others gave: kept apart, so that letters written from the right turn nothing around but themselves."""
+    return element("bdi", name)

@@ -1,0 +1,162 @@
+"""The snapshot as JSON, under the names that exporters know. Names are only ever added.
+
+At the top level, over all queues, and again in each value of `queues`, of that queue:
+
+    enqueued        jobs put in, since the store was made
+    processed       attempts that ended by themselves: succeeded + failures
+    succeeded       attempts that succeeded
+    failures        attempts that failed, timed out or were lost for good; a job that fails three times counts three times
+    failed          jobs that failed for good
+    dead            the same as `failed`, for who knows it by that name
+    cancelled       jobs cancelled
+    waiting         jobs that are due and have not begun
+    waiting_more    true: there are more than `waiting` says, it was counted to 10,000 in a queue
+    busy            jobs running now, in all processes
+    scheduled       jobs due later, those to be retried later among them
+    scheduled_more  as `waiting_more`
+    retries         of those waiting and scheduled: jobs with a failed attempt behind them
+    held            jobs that can't begin for a reason of their own: no living process knows their task, or they must run alone
+    slots           how many jobs may run at once, in all living processes together
+    latency         seconds that the longest-waiting due job has waited; 0 when none waits
+    wait            from due (enqueued, unless delayed) to start, of the attempts started in the last hour:
+        count       how many
+        p50         seconds that half of them did not exceed; null when there were none
+        p95, p99    likewise
+        histogram   [{"le": seconds, "count": how many took no longer}, ...], cumulative, always with the same bounds;
+                    the last has le null and counts them all
+    run             from start to end, of the attempts that ended in the last hour; as `wait`
+
+In each value of `queues` also:
+
+    paused          true: nothing of this queue is started, in any process
+
+At the top level also:
+
+    queues          name → the above
+    processes       [{id, pid, host, version, started_at, started_at_ms, alive, this, slots: {queue: n}, busy: {queue: n}}, ...];
+                    alive: its jobs are its own; this: it is the one that answers
+    version         of asyncjobs, in the process that answers
+    as_of           when the numbers were read, ISO 8601, UTC; at most a second ago
+    as_of_ms        the same in milliseconds since the epoch
+    healthy         true: nothing is wrong with the runner of the process that answers
+    problems        part of that runner → what is wrong with it
+
+Without numbers (status 403, 404, 405, 503): {"error": {"code", "message"}}, and with 503 also version, healthy, problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+from asyncjobs.histogram import BOUNDS
+from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
+from asyncjobs.version import VERSION
+from asyncjobs.web.latest import Unreadable
+from asyncjobs.web.words import iso
+
+Fields = dict[str, object]
+
+
+def presented(snapshot: Snapshot) -> Fields:
+    """The whole answer."""
+    return {
+        **_numbers(total(snapshot.queues)),
+        "queues": {queue.name: {**_numbers(queue), "paused": queue.paused} for queue in snapshot.queues},
+        "processes": [_process(process) for process in snapshot.processes],
+        "version": snapshot.version,
+        "as_of": iso(snapshot.as_of),
+        "as_of_ms": snapshot.as_of,
+        "healthy": snapshot.healthy,
+        "problems": dict(snapshot.problems),
+    }
+
+
+def presented_error(code: str, message: str) -> Fields:
+    """An answer without numbers."""
+    return {"error": {"code": code, "message": message}}
+
+
+def presented_unreadable(reading: Unreadable, problems: Mapping[str, str]) -> Fields:
+    """The answer when there should be numbers: why not, and what is wrong with this process."""
+    return {
+        **presented_error(reading.code, reading.reason),
+        "version": VERSION,
+        "healthy": not problems,
+        "problems": dict(problems),
+    }
+
+
+def total(queues: Sequence[QueueSnapshot]) -> QueueSnapshot:
+    """All queues as one: sums, the longest wait, and the percentiles of everything together. Never paused."""
+    return QueueSnapshot(
+        name="",
+        waiting=sum(queue.waiting for queue in queues),
+        waiting_more=any(queue.waiting_more for queue in queues),
+        running=sum(queue.running for queue in queues),
+        scheduled=sum(queue.scheduled for queue in queues),
+        scheduled_more=any(queue.scheduled_more for queue in queues),
+        retrying=sum(queue.retrying for queue in queues),
+        held=sum(queue.held for queue in queues),
+        paused=False,
+        slots=sum(queue.slots for queue in queues),
+        enqueued=sum(queue.enqueued for queue in queues),
+        processed=sum(queue.processed for queue in queues),
+        succeeded=sum(queue.succeeded for queue in queues),
+        failures=sum(queue.failures for queue in queues),
+        failed=sum(queue.failed for queue in queues),
+        cancelled=sum(queue.cancelled for queue in queues),
+        latency=max((queue.latency for queue in queues), default=0.0),
+        wait=Durations.of(queue.wait.histogram for queue in queues),
+        run=Durations.of(queue.run.histogram for queue in queues),
+    )
+
+
+def _numbers(queue: QueueSnapshot) -> Fields:
+    return {
+        "enqueued": queue.enqueued,
+        "processed": queue.processed,
+        "succeeded": queue.succeeded,
+        "failures": queue.failures,
+        "failed": queue.failed,
+        "dead": queue.failed,
+        "cancelled": queue.cancelled,
+        "waiting": queue.waiting,
+        "waiting_more": queue.waiting_more,
+        "busy": queue.running,
+        "scheduled": queue.scheduled,
+        "scheduled_more": queue.scheduled_more,
+        "retries": queue.retrying,
+        "held": queue.held,
+        "slots": queue.slots,
+        "latency": queue.latency,
+        "wait": _durations(queue.wait),
+        "run": _durations(queue.run),
+    }
+
+
+def _durations(durations: Durations) -> Fields:
+    counts = accumulate(durations.histogram.get(bucket, 0) for bucket in range(len(BOUNDS) + 1))
+    bounds = [*(bound / 1000 for bound in BOUNDS), None]
+    return {
+        "count": durations.count,
+        "p50": durations.p50,
+        "p95": durations.p95,
+        "p99": durations.p99,
+        "histogram": [{"le": bound, "count": count} for bound, count in zip(bounds, counts, strict=True)],
+    }
+
+
+def _process(process: ProcessSnapshot) -> Fields:
+    return {
+        "id": process.id,
+        "pid": process.pid,
+        "host": process.host,
+        "version": process.version,
+        "started_at": iso(process.started_at),
+        "started_at_ms": process.started_at,
+        "alive": process.alive,
+        "this": process.this,
+        "slots": dict(process.slots),
+        "busy": dict(process.busy),
+    }
