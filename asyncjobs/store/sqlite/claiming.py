@@ -95,7 +95,7 @@ def claim_alone(transaction: Transaction, claim: Claim, now: int, *, floor: int)
 
 
 def _paused(transaction: Transaction) -> set[str]:
-    return {queue for (queue,) in transaction.cursor.execute("SELECT queue FROM paused")}
+    return {queue for (queue,) in transaction.cursor.execute(sql.PAUSED)}
 
 
 def _alone(transaction: Transaction, claim: Claim, paused: set[str], *, at_least: int = 0) -> list[Candidate]:

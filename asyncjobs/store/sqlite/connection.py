@@ -84,8 +84,9 @@ class Hopper:
         """Run `function` on the thread, with nothing in between. Whether the waiter is cancelled or not, it runs to its end."""
         if self._connection is None:
             raise StoreClosed
-        (value,) = await self._connection.execute_fetchall(Call(function))
-        return value  # type: ignore[no-any-return]  # execute_fetchall speaks of rows
+        answer: list[Any] = list(await self._connection.execute_fetchall(Call(function)))
+        value: V = answer[0]
+        return value
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None

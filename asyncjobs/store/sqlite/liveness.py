@@ -92,8 +92,9 @@ class Liveness:
             lock.close()
 
     def retire(self, runner: str) -> None:
-        """Drop the lock and its file: signed off."""
-        self.forget(runner)
+        """Drop the lock and its file: signed off. One that nobody knows: nothing happens."""
+        if runner in self.known():
+            self.forget(runner)
         self.release(runner)
 
     def forget(self, runner: str) -> None:
@@ -119,11 +120,8 @@ class Liveness:
             return True
         if self._path(runner).exists():
             return self._locked(runner)
-        return process is not None and process.may_live() and self._was_not_retired(process)
-
-    def _was_not_retired(self, process: Process) -> bool:
-        # A missing file is no proof of death: somebody may have cleaned the folder. Our own files we know of.
-        return process.pid != os.getpid()
+        # A missing file is no proof of death: somebody may have cleaned the folder. Of this process we know better.
+        return process is not None and process.pid != os.getpid() and process.may_live()
 
     def _path(self, runner: str) -> Path:
         return self.folder / f"{runner}.lock"

@@ -23,8 +23,8 @@ from asyncjobs.store.base import (
 )
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import Hopper, unavailable
-from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, dumps, job_of, runner_of
-from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING
+from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, job_of, runner_of
+from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, total_of
 
 V = TypeVar("V")
 Judge = Callable[[sqlite3.Cursor], Callable[[str], bool]]  # who is alive, by the rows a cursor sees; on the reader's thread
@@ -54,15 +54,17 @@ class SQLiteReader:
         await self._hopper.close()
 
     async def get(self, ids: Sequence[str]) -> list[Job | None]:
-        rows = await self._read(lambda cursor: [cursor.execute(sql.JOB_BY_ID, (id,)).fetchone() for id in ids])
+        rows = await self._read(lambda cursor: [cursor.execute(sql.JOB_BY_ID, (askable(id),)).fetchone() for id in ids])
         return [None if row is None else job_of(row) for row in rows]
 
     async def page(self, query: JobQuery, *, limit: int, after: str | None) -> Page:
-        conditions, values = ["seq < ?"], [int(after) if after is not None and after.isdecimal() else 2**63 - 1]
+        conditions, values = ["seq < ?"], [_position(after)]
         if query.state is not None:
             conditions.append("state = ?")
             values.append(NUMBERS[query.state])
-        texts = [(column, value) for column, value in (("queue", query.queue), ("name", query.task)) if value is not None]
+        texts = [
+            (column, askable(value)) for column, value in (("queue", query.queue), ("name", query.task)) if value is not None
+        ]
         conditions += [f"{column} = ?" for column, _ in texts]
         statement = f"SELECT seq, {COLUMNS} FROM jobs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
         parameters = [*values, *(value for _, value in texts), limit + 1]
@@ -136,10 +138,10 @@ def _stats(cursor: sqlite3.Cursor, now: int, alive: Callable[[str], bool]) -> St
     running: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for runner, queue, n in cursor.execute(sql.RUNNING):
         running[runner][queue] = n
-    paused = {queue for (queue,) in cursor.execute("SELECT queue FROM paused")}
+    paused: dict[str, int] = dict(cursor.execute("SELECT queue, paused FROM pauses"))
     infos: list[RunnerInfo] = [runner_of(row) for row in cursor.execute(sql.RUNNERS)]
-    names = set(counters) | paused | {queue for info in infos for queue in info.queues}
-    queues = {name: _queue_stats(cursor, name, counters[name], name in paused, now) for name in sorted(names)}
+    names = set(counters) | set(paused) | {queue for info in infos for queue in info.queues}
+    queues = {name: _queue_stats(cursor, name, counters[name], bool(paused.get(name)), now) for name in sorted(names)}
     return Stats(now, queues, [RunnerStats(info, running.get(info.id, {}), alive(info.id)) for info in infos])
 
 
@@ -165,5 +167,12 @@ def _queue_stats(cursor: sqlite3.Cursor, queue: str, counters: dict[str, int], p
         scheduled_more=scheduled_more,
         oldest_due=min((run_at for run_at in oldest if run_at is not None and run_at <= now), default=None),
         paused=paused,
-        totals={metric: counters.get(metric, 0) for metric in TOTALS},
+        totals={metric: counters.get(total_of(metric), 0) for metric in TOTALS},
     )
+
+
+def _position(after: str | None) -> int:
+    """The seq that a page named, or one that is above all."""
+    if after is not None and after.isascii() and after.isdecimal() and len(after) < 19:
+        return int(after)
+    return 2**63 - 1

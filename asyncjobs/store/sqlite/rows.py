@@ -50,6 +50,17 @@ def policy_of(text: str) -> Policy:
     return Policy(attempts, tuple(backoff) if isinstance(backoff, list) else backoff, jitter, queue, timeout, keep)
 
 
+def askable(text: str) -> str | bytes:
+    """For a comparison. What is no valid text is in no row: as bytes it is comparable, and equal to none."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")
+    return text
+
+
 def dumps(value: object) -> str:
     """JSON in ASCII: NUL and lone surrogates travel as escapes, which SQLite's text could not hold."""
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))

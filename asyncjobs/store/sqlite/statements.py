@@ -93,3 +93,7 @@ SELECT count(*) FROM (
     SELECT 1 FROM jobs WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0 AND run_at <= ? LIMIT ?
 )
 """
+
+PAUSED = "SELECT queue FROM pauses WHERE paused"
+PAUSE = "INSERT INTO pauses VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET paused = 1, changed_at = excluded.changed_at"
+RESUME = "UPDATE pauses SET paused = 0, changed_at = ? WHERE queue = ?"

@@ -35,7 +35,17 @@ from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable
 from asyncjobs.store.sqlite.liveness import Liveness, Process
 from asyncjobs.store.sqlite.reader import SQLiteReader
-from asyncjobs.store.sqlite.rows import NUMBERS, STATES, attempts_of, attempts_text, dumps, error_text, insert_of, progress_text
+from asyncjobs.store.sqlite.rows import (
+    NUMBERS,
+    STATES,
+    askable,
+    attempts_of,
+    attempts_text,
+    dumps,
+    error_text,
+    insert_of,
+    progress_text,
+)
 from asyncjobs.store.sqlite.siblings import Gate, Waker
 from asyncjobs.store.sqlite.watching import Watch
 from asyncjobs.store.sqlite.writer import Rank, Transaction, Writer
@@ -161,7 +171,7 @@ class SQLiteStore:
     async def retire(self, runner: str) -> None:
         writer = self._writing()
         await writer.submit(
-            Rank.CHANGE, lambda t: t.cursor.execute("DELETE FROM runners WHERE id = ?", (runner,)) and None, synced=False
+            Rank.CHANGE, lambda t: t.cursor.execute("DELETE FROM runners WHERE id = ?", (askable(runner),)) and None, synced=False
         )
         self._runners.pop(runner, None)
         self._liveness.retire(runner)
@@ -206,17 +216,17 @@ class SQLiteStore:
                 _make_due(transaction, now)
             if info is not None:
                 _unhold(transaction, info.tasks)
-            held = transaction.cursor.execute(sql.HELD, (runner,)).fetchall()
+            held = transaction.cursor.execute(sql.HELD, (askable(runner),)).fetchall()
             return Beat(
                 held={id: token for id, token, _ in held},
                 cancels=frozenset(id for id, _, cancel_requested in held if cancel_requested),
-                paused=frozenset(queue for (queue,) in transaction.cursor.execute("SELECT queue FROM paused")),
+                paused=frozenset(queue for (queue,) in transaction.cursor.execute(sql.PAUSED)),
             )
 
         return await self._writing(now).submit(Rank.CHANGE, act, synced=False)  # type: ignore[no-any-return]
 
     async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
-        rows = [(progress_text(progress), id, token) for id, (token, progress) in notes.items()]
+        rows = [(progress_text(progress), askable(id), token) for id, (token, progress) in notes.items()]
         await self._writing().submit(
             Rank.CHANGE, lambda t: t.cursor.executemany(sql.NOTE, rows) and None, synced=False, rows=len(rows)
         )
@@ -245,9 +255,9 @@ class SQLiteStore:
     async def set_paused(self, queue: str, paused: bool, *, now: int) -> None:
         def act(transaction: Transaction) -> None:
             if paused:
-                transaction.cursor.execute("INSERT INTO paused VALUES (?, ?) ON CONFLICT DO NOTHING", (queue, now))
+                transaction.cursor.execute(sql.PAUSE, (queue, now))
             else:
-                transaction.cursor.execute("DELETE FROM paused WHERE queue = ?", (queue,))
+                transaction.cursor.execute(sql.RESUME, (now, queue))
                 transaction.woken.add(queue)
 
         await self._writing(now).submit(Rank.CHANGE, act, synced=True)
@@ -319,7 +329,7 @@ def _insert(transaction: Transaction, jobs: Sequence[NewJob], now: int) -> list[
 
 
 def _finish(transaction: Transaction, finish: Finish, now: int) -> Verdict:
-    row = transaction.cursor.execute(sql.TAKEN, (finish.id,)).fetchone()
+    row = transaction.cursor.execute(sql.TAKEN, (askable(finish.id),)).fetchone()
     if row is None:
         return Verdict.LOST
     seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts = row
@@ -353,7 +363,7 @@ def _finish(transaction: Transaction, finish: Finish, now: int) -> Verdict:
 
 
 def _cancel(transaction: Transaction, id: str, now: int) -> Cancellation:
-    row = transaction.cursor.execute(sql.TO_CANCEL, (id,)).fetchone()
+    row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
     if row is None:
         return Cancellation.UNKNOWN
     seq, state, queue, name, attempt, hold = row
@@ -368,7 +378,7 @@ def _cancel(transaction: Transaction, id: str, now: int) -> Cancellation:
 
 
 def _requeue(transaction: Transaction, id: str, now: int) -> bool:
-    row = transaction.cursor.execute(sql.TO_CANCEL, (id,)).fetchone()
+    row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
     if row is None or row[1] < schema.SUCCEEDED:
         return False
     seq, state, queue, *_ = row

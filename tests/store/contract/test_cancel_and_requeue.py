@@ -1,0 +1,121 @@
+"""cancel and requeue: what people do to jobs."""
+
+from __future__ import annotations
+
+from asyncjobs.job import Hold, Progress, State
+from asyncjobs.store.base import Cancellation, Inserted, Store
+from tests.store.acts import BOOM, NOW, end, failure, ids, new, one, put, queue_stats, retry, run, sign_on, success, take
+
+
+async def test_a_queued_job_is_cancelled_at_once(store: Store, other: Store) -> None:
+    await put(store, "a", run_at=NOW + 50)
+    assert await store.cancel(["a"], now=NOW + 3) == [Cancellation.CANCELLED]
+    job = await one(other, "a")
+    assert (job.state, job.finished_at, job.attempt, job.attempts) == (State.CANCELLED, NOW + 3, 0, ())
+    await sign_on(store)
+    assert await take(store, now=NOW + 99) == []
+
+
+async def test_a_running_job_is_asked_to_end(store: Store, other: Store) -> None:
+    job = await run(store, "a")
+    assert await other.cancel(["a"], now=NOW) == [Cancellation.REQUESTED]
+    assert await other.cancel(["a"], now=NOW) == [Cancellation.REQUESTED]
+    after = await one(store, "a")
+    assert (after.state, after.cancel_requested, after.token, after.finished_at) == (State.RUNNING, True, job.token, None)
+
+
+async def test_a_held_job_can_be_cancelled(store: Store) -> None:
+    await sign_on(store)
+    await put(store, "a", name="nobodys")
+    await take(store)
+    assert await store.cancel(["a"], now=NOW) == [Cancellation.CANCELLED]
+    job = await one(store, "a")
+    assert (job.state, job.hold) == (State.CANCELLED, Hold.NONE)
+    assert (await queue_stats(store)).held == 0
+
+
+async def test_cancel_answers_each_in_order(store: Store) -> None:
+    await end(store, success(await run(store, "ended")))
+    await run(store, "running")
+    await put(store, "queued")
+    answers = await store.cancel(["unknown", "queued", "ended", "running", "queued"], now=NOW)
+    assert list(answers) == [
+        Cancellation.UNKNOWN, Cancellation.CANCELLED, Cancellation.ENDED, Cancellation.REQUESTED, Cancellation.ENDED,
+    ]  # fmt: skip
+
+
+async def test_a_cancel_changes_nothing_of_what_has_ended(store: Store) -> None:
+    await end(store, failure(await run(store, "a")))
+    before = await one(store, "a")
+    await store.cancel(["a"], now=NOW + 9)
+    assert await one(store, "a") == before
+
+
+async def test_requeue_keeps_the_token_and_the_attempts(store: Store) -> None:
+    job = await run(store, "a")
+    await end(store, failure(job))
+    assert await store.requeue(["a"], now=NOW + 5) == [True]
+    back = await one(store, "a")
+    assert (back.state, back.run_at, back.attempt, back.token) == (State.QUEUED, NOW + 5, 0, job.token)
+    assert [record.number for record in back.attempts] == [1]
+    [again] = await take(store, now=NOW + 5)
+    assert again.attempt == 1
+    assert again.token > job.token
+
+
+async def test_requeue_clears_what_the_last_life_left(store: Store) -> None:
+    job = await run(store, "a", unique_key="k")
+    await store.note({"a": (job.token, Progress(1))})
+    await end(store, success(job, result="7", error=BOOM))
+    await store.requeue(["a"], now=NOW)
+    back = await one(store, "a")
+    assert (back.result, back.error, back.progress, back.finished_at, back.unique_key) == (None,) * 5
+    assert (back.crashes, back.hold, back.cancel_requested) == (0, Hold.NONE, False)
+    assert (back.enqueued_at, back.scheduled_at) == (NOW, NOW)
+
+
+async def test_requeue_of_what_killed_its_process_starts_it_afresh(store: Store) -> None:
+    job = await run(store, "a")
+    await end(store, retry(job, outcome="lost", crashes=2, hold=Hold.ALONE))
+    await store.cancel(["a"], now=NOW)
+    await store.requeue(["a"], now=NOW)
+    back = await one(store, "a")
+    assert (back.crashes, back.hold) == (0, Hold.NONE)
+    assert ids(await take(store)) == ["a"]
+
+
+async def test_requeue_of_a_cancelled_job_is_not_cancelled_again(store: Store) -> None:
+    job = await run(store, "a")
+    await store.cancel(["a"], now=NOW)
+    await end(store, retry(job))
+    await store.requeue(["a"], now=NOW)
+    [again] = await take(store)
+    assert not again.cancel_requested
+    await end(store, retry(again))
+    assert (await one(store, "a")).state is State.QUEUED
+
+
+async def test_requeue_takes_no_unique_key_again(store: Store) -> None:
+    await end(store, success(await run(store, "a", unique_key="k")))
+    assert list(await store.insert([new("b", unique_key="k")], now=NOW)) == [Inserted("b", True)]
+    assert await store.requeue(["a"], now=NOW) == [True]
+    assert list(await store.insert([new("c", unique_key="k")], now=NOW)) == [Inserted("b", False)]
+
+
+async def test_requeue_is_false_for_the_unknown_and_the_living(store: Store) -> None:
+    running = await run(store, "running")
+    await put(store, "queued")
+    queued = await one(store, "queued")
+    assert await store.requeue(["unknown", "running", "queued"], now=NOW + 1) == [False, False, False]
+    assert list(await store.get(["running", "queued"])) == [running, queued]
+
+
+async def test_requeue_of_one_id_twice_puts_it_back_once(store: Store) -> None:
+    await end(store, success(await run(store, "a")))
+    assert await store.requeue(["a", "a"], now=NOW) == [True, False]
+
+
+async def test_requeue_is_seen_by_every_handle_when_it_returns(store: Store, other: Store) -> None:
+    await end(store, success(await run(store, "a")))
+    await store.requeue(["a"], now=NOW)
+    assert (await one(other, "a")).state is State.QUEUED

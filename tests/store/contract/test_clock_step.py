@@ -1,0 +1,65 @@
+"""The wall clock is set back: what was due at once stays due."""
+
+from __future__ import annotations
+
+from asyncjobs.store.base import Store
+from tests.store.acts import MINUTE, NOW, end, ids, one, put, queue_stats, retry, run, sign_on, take
+
+HOUR = 60 * MINUTE
+
+
+async def test_jobs_that_were_due_at_once_stay_due_when_the_clock_is_set_back(store: Store) -> None:
+    await sign_on(store)
+    await put(store, "a", "b")
+    await store.beat("r1", now=NOW - HOUR)
+    assert (await queue_stats(store, now=NOW - HOUR)).waiting == 2
+    job = await one(store, "a")
+    assert (job.run_at, job.scheduled_at, job.enqueued_at) == (NOW - HOUR, NOW, NOW)
+    assert ids(await take(store, now=NOW - HOUR)) == ["a", "b"]
+
+
+async def test_jobs_set_for_later_keep_their_time(store: Store) -> None:
+    await sign_on(store)
+    await put(store, "later", run_at=NOW + MINUTE)
+    await store.beat("r1", now=NOW - HOUR)
+    assert (await one(store, "later")).run_at == NOW + MINUTE
+
+
+async def test_retries_keep_their_time(store: Store) -> None:
+    await end(store, retry(await run(store, "a"), run_at=NOW + MINUTE))
+    await end(store, retry(await run(store, "b"), run_at=NOW + MINUTE, outcome="snoozed", give_back=True))
+    await store.beat("r1", now=NOW - HOUR)
+    assert [(await one(store, id)).run_at for id in ("a", "b")] == [NOW + MINUTE] * 2
+
+
+async def test_five_seconds_are_no_step(store: Store) -> None:
+    await sign_on(store)
+    await put(store, "a")
+    await store.beat("r1", now=NOW - 5_000)
+    assert (await one(store, "a")).run_at == NOW
+    await store.beat("r1", now=NOW - 5_001)
+    assert (await one(store, "a")).run_at == NOW - 5_001
+
+
+async def test_a_second_step_is_one_again(store: Store) -> None:
+    await sign_on(store)
+    await put(store, "a")
+    await store.beat("r1", now=NOW - HOUR)
+    await store.beat("r1", now=NOW - 2 * HOUR)
+    assert (await one(store, "a")).run_at == NOW - 2 * HOUR
+
+
+async def test_the_latest_time_counts_anew_from_a_step(store: Store) -> None:
+    await sign_on(store)
+    await store.beat("r1", now=NOW)
+    await store.beat("r1", now=NOW - HOUR)
+    await put(store, "a", now=NOW - HOUR + 3_000)
+    await store.beat("r1", now=NOW - HOUR)
+    assert (await one(store, "a")).run_at == NOW - HOUR + 3_000
+
+
+async def test_a_clock_that_was_never_ahead_changes_nothing(store: Store, other: Store) -> None:
+    await sign_on(other, "r2")
+    await put(store, "a", now=NOW)
+    await other.beat("r2", now=NOW - 1)
+    assert (await one(store, "a")).run_at == NOW

@@ -1,0 +1,100 @@
+"""get and page."""
+
+from __future__ import annotations
+
+import pytest
+
+from asyncjobs.job import State
+from asyncjobs.store.base import JobQuery, Store
+from tests.store.acts import NOW, end, failure, ids, new, one, pages, put, run, sign_on, success, take
+
+
+async def test_get_answers_in_order_with_none_for_the_unknown(store: Store) -> None:
+    await put(store, "a", "b", "c")
+    found = await store.get(["c", "x", "a", "c"])
+    assert [job and job.id for job in found] == ["c", None, "a", "c"]
+    assert list(await store.get([])) == []
+
+
+async def test_get_takes_many_ids(store: Store) -> None:
+    await store.insert([new(f"j{n}") for n in range(2_000)], now=NOW)
+    wanted = [f"j{n}" for n in range(1_999, -1, -1)]
+    assert [job and job.id for job in await store.get(wanted)] == wanted
+
+
+async def test_a_handle_reads_what_it_wrote(store: Store) -> None:
+    job = await run(store, "a")
+    assert await one(store, "a") == job
+
+
+async def test_pages_show_the_newest_insert_first(store: Store) -> None:
+    await put(store, "a", "b")
+    await put(store, "c", run_at=NOW + 99)
+    page = await store.page(JobQuery(), limit=10)
+    assert (ids(page.jobs), page.next) == (["c", "b", "a"], None)
+
+
+async def test_pages_neither_skip_nor_repeat_while_jobs_are_inserted(store: Store, other: Store) -> None:
+    await store.insert([new(f"j{n}") for n in range(25)], now=NOW)
+    seen, after = [], None
+    for turn in range(100):
+        page = await store.page(JobQuery(), limit=4, after=after)
+        seen += ids(page.jobs)
+        await other.insert([new(f"new{turn}-{n}") for n in range(3)], now=NOW)
+        after = page.next
+        if after is None:
+            break
+    assert seen == [f"j{n}" for n in range(24, -1, -1)]
+
+
+async def test_pages_go_on_when_the_last_one_shown_is_gone(store: Store) -> None:
+    await sign_on(store)
+    await put(store, *(f"j{n}" for n in range(6)))
+    jobs = await take(store)
+    page = await store.page(JobQuery(), limit=2)
+    assert ids(page.jobs) == ["j5", "j4"]
+    await end(store, *(success(job) for job in jobs if job.id in ("j4", "j3")))
+    assert await store.prune({State.SUCCEEDED: NOW + 1}, limit=10) == 2
+    page = await store.page(JobQuery(), limit=2, after=page.next)
+    assert ids(page.jobs) == ["j2", "j1"]
+
+
+async def test_the_last_page_names_no_next(store: Store) -> None:
+    await put(store, *(f"j{n}" for n in range(6)))
+    assert [len(jobs) for jobs in await pages(store, JobQuery(), limit=3)] == [3, 3]
+    assert [len(jobs) for jobs in await pages(store, JobQuery(), limit=4)] == [4, 2]
+
+
+async def test_pages_by_state_queue_and_task(store: Store) -> None:
+    await end(store, failure(await run(store, "failed")))
+    await put(store, "mail", queue="mail")
+    await put(store, "other", name="other")
+    await put(store, "other-mail", name="other", queue="mail")
+
+    async def found(**asked: object) -> list[str]:
+        return ids((await store.page(JobQuery(**asked), limit=10)).jobs)  # type: ignore[arg-type]
+
+    assert await found(state=State.FAILED) == ["failed"]
+    assert await found(state=State.RUNNING) == []
+    assert await found(queue="mail") == ["other-mail", "mail"]
+    assert await found(task="other") == ["other-mail", "other"]
+    assert await found(state=State.QUEUED, queue="mail", task="other") == ["other-mail"]
+    assert await found(state=State.FAILED, queue="mail") == []
+    assert await found(queue="nowhere") == []
+
+
+async def test_filtered_pages_follow_on(store: Store) -> None:
+    await store.insert([new(f"j{n}", queue=("default", "mail")[n % 2]) for n in range(20)], now=NOW)
+    shown = await pages(store, JobQuery(queue="mail"), limit=3)
+    assert [id for jobs in shown for id in ids(jobs)] == [f"j{n}" for n in range(19, 0, -2)]
+
+
+@pytest.mark.parametrize("after", ["", "x", "-1.5", "1; DROP TABLE jobs", "9" * 40, "9" * 5_000, "\ud800", "\0", "١"])
+async def test_an_unreadable_position_begins_at_the_start(store: Store, after: str) -> None:
+    await put(store, "a", "b")
+    assert ids((await store.page(JobQuery(), limit=10, after=after)).jobs) == ["b", "a"]
+
+
+async def test_a_page_of_nothing_is_the_last(store: Store) -> None:
+    page = await store.page(JobQuery(), limit=10)
+    assert (list(page.jobs), page.next) == ([], None)

@@ -1,0 +1,60 @@
+"""watch: a bell between processes. The contract lets it be silent; these stores are not, so their bells are tested."""
+
+from __future__ import annotations
+
+import asyncio
+
+from asyncjobs.store.base import Store
+from tests.store.acts import NOW, put, sign_on
+
+PATIENCE = 10.0  # seconds: a bound for a hang; nothing waits for it otherwise
+
+
+async def test_an_insert_elsewhere_rings(store: Store, other: Store) -> None:
+    await sign_on(other, "r2", queues={"mail": 1})
+    async with other.watch() as changes:
+        await put(store, "a", queue="mail")
+        async with asyncio.timeout(PATIENCE):
+            queues = await anext(aiter(changes))
+    assert queues == frozenset() or "mail" in queues
+
+
+async def test_what_rang_before_somebody_looked_is_not_lost(store: Store, other: Store) -> None:
+    await sign_on(other, "r2", queues={"mail": 1, "default": 1})
+    async with other.watch() as changes:
+        await put(store, "a", queue="mail")
+        await put(store, "b")
+        heard: set[str] = set()
+        async with asyncio.timeout(PATIENCE):
+            async for queues in changes:
+                heard |= queues or {"mail", "default"}
+                if heard >= {"mail", "default"}:
+                    break
+    assert heard >= {"mail", "default"}
+
+
+async def test_a_watch_ends_with_its_block_and_can_be_had_again(store: Store, other: Store) -> None:
+    await sign_on(other, "r2")
+    for turn in range(3):
+        async with other.watch() as changes:
+            await put(store, f"a{turn}")
+            async with asyncio.timeout(PATIENCE):
+                assert isinstance(await anext(aiter(changes)), frozenset)
+
+
+async def test_a_waiting_watch_can_be_cancelled(store: Store) -> None:
+    await sign_on(store)
+    waiting = asyncio.Event()
+
+    async def listen() -> None:
+        async with store.watch() as changes:
+            waiting.set()
+            async for _ in changes:
+                pass
+
+    listener = asyncio.create_task(listen())
+    await waiting.wait()
+    listener.cancel()
+    await asyncio.wait([listener])
+    assert listener.cancelled()
+    await put(store, "a", now=NOW)

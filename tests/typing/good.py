@@ -1,0 +1,56 @@
+"""Calls that must be accepted, with the types that must be inferred. Checked by mypy --strict in test_typing.py, never run."""
+
+from datetime import timedelta
+from typing import assert_type
+
+from asyncjobs import Call, JobContext, JobHandle, Jobs, Retry, Task
+
+jobs = Jobs("jobs.db")
+
+
+@jobs.task
+async def welcome(user_id: int, *, loud: bool = False) -> str:
+    return str(user_id)
+
+
+@jobs.task(queue="mail", retry=Retry(attempts=8), timeout=timedelta(seconds=30))
+async def report(ctx: JobContext, rows: int) -> dict[str, int]:
+    return {"rows": rows + ctx.attempt}
+
+
+@jobs.task
+def thumbnail(photo: int, size: int = 64) -> bytes:
+    return bytes(photo + size)
+
+
+@jobs.task(survives="crash")
+def shrink(ctx: JobContext, photo: int) -> float:
+    return photo / ctx.attempt
+
+
+@jobs.task
+async def nothing() -> None: ...
+
+
+async def main() -> None:
+    assert_type(await jobs.enqueue(welcome, 7), JobHandle[str])
+    assert_type(await jobs.enqueue(welcome, user_id=7, loud=True), JobHandle[str])
+    assert_type(await welcome.enqueue(7), JobHandle[str])
+    assert_type(await welcome.options(delay=60, unique="welcome:7").enqueue(7), JobHandle[str])
+    assert_type(await jobs.enqueue(welcome.options(priority=0), 7), JobHandle[str])
+    assert_type(await (await jobs.enqueue(welcome, 7)).result(timeout=1), str)
+    assert_type(await jobs.enqueue(report, 7), JobHandle[dict[str, int]])  # the context is not asked for
+    assert_type(await report.enqueue(rows=7), JobHandle[dict[str, int]])
+    assert_type(await jobs.enqueue(thumbnail, 7, size=3), JobHandle[bytes])
+    assert_type(await shrink.enqueue(7), JobHandle[float])
+    assert_type(await jobs.enqueue(nothing), JobHandle[None])
+    assert_type(welcome.call(7), Call[str])
+    await jobs.enqueue_many([welcome.call(7), report.options(delay=5).call(3)])
+    assert_type(await welcome(7), str)  # still the function
+    assert_type(thumbnail(7), bytes)
+    assert_type(shrink(7), float)
+    await jobs.enqueue("mail.send", 1, any="thing")  # by name nothing is known
+    assert_type(jobs.from_thread.enqueue(welcome, 7), JobHandle[str])
+
+
+def takes_task(task: Task[[int], object, str]) -> None: ...

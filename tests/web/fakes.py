@@ -1,0 +1,68 @@
+"""A Jobs made of values: what the pages read, laid out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
+
+AS_OF = 1_795_548_031_042  # 24 November 2026, 19:20:31.042 UTC
+
+
+def durations(histogram: Mapping[int, int] | None = None) -> Durations:
+    """Bucket → count."""
+    return Durations.of([histogram or {}])
+
+
+def a_queue(name: str = "default", **numbers: Any) -> QueueSnapshot:
+    """A queue that has finished one job, unless told otherwise."""
+    given: dict[str, Any] = {
+        "name": name, "waiting": 0, "waiting_more": False, "running": 0, "scheduled": 0, "scheduled_more": False,
+        "retrying": 0, "held": 0, "paused": False, "slots": 10, "enqueued": 1, "processed": 1, "succeeded": 1, "failures": 0,
+        "failed": 0, "cancelled": 0, "latency": 0.0, "wait": durations({0: 1}), "run": durations({3: 1}),
+    }  # fmt: skip
+    return QueueSnapshot(**{**given, **numbers})
+
+
+def a_process(**facts: Any) -> ProcessSnapshot:
+    given: dict[str, Any] = {
+        "id": "01890000-0000-7000-8000-000000000001", "pid": 4412, "host": "shop-1", "version": "0.1.0",
+        "started_at": AS_OF - 3_600_000, "alive": True, "this": True, "slots": {"default": 10}, "busy": {},
+    }  # fmt: skip
+    return ProcessSnapshot(**{**given, **facts})
+
+
+def a_snapshot(*queues: QueueSnapshot, **facts: Any) -> Snapshot:
+    problems = facts.pop("problems", {})
+    given: dict[str, Any] = {
+        "as_of": AS_OF, "version": "0.1.0", "healthy": not problems, "problems": problems, "queues": queues,
+        "processes": (a_process(),),
+    }  # fmt: skip
+    return Snapshot(**{**given, **facts})
+
+
+class FakeSource:
+    """Answers with `answer`, or raises it. `reads` counts the calls."""
+
+    def __init__(self, answer: Snapshot | Exception | None = None, *, started: bool = True) -> None:
+        self.answer: Snapshot | Exception = a_snapshot(a_queue()) if answer is None else answer
+        self.problems: Mapping[str, str] = {}
+        self.started = started
+        self.reads = 0
+
+    async def stats(self) -> Snapshot:
+        self.reads += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class FakeMonotonic:
+    """A clock that moves when told."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds

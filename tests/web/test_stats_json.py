@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from asyncjobs.errors import NotStarted, Stopping, StoreClosed, StoreUnavailable
+from asyncjobs.histogram import BOUNDS
+from asyncjobs.web import present
+from asyncjobs.web.app import web_app
+from tests.web.fakes import AS_OF, FakeSource, a_process, a_queue, a_snapshot, durations
+
+NUMBERS = {
+    "enqueued", "processed", "succeeded", "failures", "failed", "dead", "cancelled", "waiting", "waiting_more", "busy",
+    "scheduled", "scheduled_more", "retries", "held", "slots", "latency", "wait", "run",
+}  # fmt: skip
+TOP = NUMBERS | {"queues", "processes", "version", "as_of", "as_of_ms", "healthy", "problems"}
+DURATIONS = {"count", "p50", "p95", "p99", "histogram"}
+PROCESS = {"id", "pid", "host", "version", "started_at", "started_at_ms", "alive", "this", "slots", "busy"}
+
+MAIL = a_queue(
+    "mail", waiting=10_000, waiting_more=True, running=3, scheduled=40, retrying=7, held=2, paused=True, slots=5, enqueued=900,
+    processed=700, succeeded=640, failures=60, failed=4, cancelled=1, latency=372.1,
+    wait=durations({0: 3, 2: 1, 22: 1}), run=durations({9: 4}),
+)  # fmt: skip
+WEB = a_queue("web", waiting=5, running=1, scheduled=2, scheduled_more=True, retrying=1, held=1, latency=0.4, cancelled=2)
+
+
+async def read(browse: Any, source: FakeSource) -> Any:
+    answer = await browse(web_app(source)).get("/stats")
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+async def test_the_names_are_those_that_are_promised(browse: Any) -> None:
+    data = await read(browse, FakeSource(a_snapshot(MAIL, WEB)))
+    assert set(data) == TOP
+    assert set(data["queues"]) == {"mail", "web"}
+    assert set(data["queues"]["mail"]) == NUMBERS | {"paused"}
+    assert set(data["wait"]) == set(data["queues"]["mail"]["run"]) == DURATIONS
+    assert set(data["processes"][0]) == PROCESS
+
+
+@pytest.mark.parametrize("name", sorted(TOP | {"paused"} | DURATIONS | PROCESS | {"le", "error", "code", "message"}))
+def test_every_name_is_explained_where_the_names_are_made(name: str) -> None:
+    assert name in (present.__doc__ or "")
+
+
+async def test_a_queue_shows_every_number_of_its_snapshot(browse: Any) -> None:
+    mail = (await read(browse, FakeSource(a_snapshot(MAIL, WEB))))["queues"]["mail"]
+    del mail["wait"], mail["run"]
+    assert mail == {
+        "enqueued": 900, "processed": 700, "succeeded": 640, "failures": 60, "failed": 4, "dead": 4, "cancelled": 1,
+        "waiting": 10_000, "waiting_more": True, "busy": 3, "scheduled": 40, "scheduled_more": False, "retries": 7, "held": 2,
+        "slots": 5, "latency": 372.1, "paused": True,
+    }  # fmt: skip
+
+
+async def test_the_totals_add_the_queues_up_and_latency_is_the_longest(browse: Any) -> None:
+    data = await read(browse, FakeSource(a_snapshot(MAIL, WEB)))
+    assert {name: data[name] for name in NUMBERS - {"wait", "run"}} == {
+        "enqueued": 901, "processed": 701, "succeeded": 641, "failures": 60, "failed": 4, "dead": 4, "cancelled": 3,
+        "waiting": 10_005, "waiting_more": True, "busy": 4, "scheduled": 42, "scheduled_more": True, "retries": 8, "held": 3,
+        "slots": 15, "latency": 372.1,
+    }  # fmt: skip
+    assert data["wait"]["count"] == 6
+
+
+async def test_a_histogram_is_cumulative_over_fixed_bounds_and_ends_with_all(browse: Any) -> None:
+    wait = (await read(browse, FakeSource(a_snapshot(MAIL))))["queues"]["mail"]["wait"]
+    assert [step["le"] for step in wait["histogram"]] == [*(bound / 1000 for bound in BOUNDS), None]
+    assert [step["count"] for step in wait["histogram"]] == [3, 3, *[4] * 20, 5]
+    assert wait["count"] == 5
+    assert (wait["p50"], wait["p99"]) == (MAIL.wait.p50, 86_400.0)
+
+
+async def test_percentiles_of_nothing_are_null(browse: Any) -> None:
+    wait = (await read(browse, FakeSource(a_snapshot(a_queue(wait=durations())))))["wait"]
+    assert (wait["count"], wait["p50"], wait["p95"], wait["p99"]) == (0, None, None, None)
+
+
+async def test_no_queue_at_all_is_all_zero(browse: Any) -> None:
+    data = await read(browse, FakeSource(a_snapshot()))
+    assert data["queues"] == {}
+    assert (data["processed"], data["latency"], data["waiting_more"]) == (0, 0.0, False)
+
+
+async def test_the_moment_the_process_and_its_health_are_told(browse: Any) -> None:
+    process = a_process(slots={"mail": 5}, busy={"mail": 3})
+    data = await read(browse, FakeSource(a_snapshot(MAIL, processes=(process,), problems={"store": "disk full"})))
+    assert (data["as_of"], data["as_of_ms"]) == ("2026-11-24T19:20:31.042Z", AS_OF)
+    assert (data["version"], data["healthy"], data["problems"]) == ("0.1.0", False, {"store": "disk full"})
+    assert data["processes"] == [
+        {
+            "id": process.id, "pid": 4412, "host": "shop-1", "version": "0.1.0", "started_at": "2026-11-24T18:20:31.042Z",
+            "started_at_ms": AS_OF - 3_600_000, "alive": True, "this": True, "slots": {"mail": 5}, "busy": {"mail": 3},
+        }
+    ]  # fmt: skip
+
+
+async def test_hostile_names_survive_unchanged(browse: Any) -> None:
+    name = "</script>\0\u202e\ud800\n邮件"
+    answer = await browse(web_app(FakeSource(a_snapshot(a_queue(name))))).get("/stats")
+    assert list(json.loads(answer.content)["queues"]) == [name]
+
+
+async def test_not_started_says_how_to_start(browse: Any) -> None:
+    answer = await browse(web_app(FakeSource(started=False))).get("/stats")
+    assert answer.status_code == 503
+    data = answer.json()
+    assert data["error"] == {"code": "not_started", "message": str(NotStarted())}
+    assert (data["healthy"], data["problems"], data["version"]) == (False, {"runner": str(NotStarted())}, "0.1.0")
+
+
+async def test_an_unavailable_store_is_told_in_words_with_the_problems_of_this_process(browse: Any) -> None:
+    source = FakeSource(StoreUnavailable("another process holds jobs.db"))
+    source.problems = {"ledger": "3 outcomes are not on disk yet"}
+    answer = await browse(web_app(source)).get("/stats")
+    assert answer.status_code == 503
+    assert answer.json()["error"] == {"code": "store_unavailable", "message": "another process holds jobs.db"}
+    assert (answer.json()["healthy"], answer.json()["problems"]) == (False, dict(source.problems))
+
+
+@pytest.mark.parametrize("error", [StoreClosed(), Stopping(), NotStarted()])
+async def test_any_error_of_ours_while_reading_is_a_503_with_its_sentence(browse: Any, error: Exception) -> None:
+    answer = await browse(web_app(FakeSource(error))).get("/stats")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (503, str(error))

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from asyncjobs.errors import NotStarted, StoreUnavailable
+from asyncjobs.web.app import web_app
+from tests.web.fakes import FakeSource, a_process, a_queue, a_snapshot, durations
+from tests.web.html import Page
+
+HTML = {"accept": "text/html"}
+
+
+async def look(browse: Any, source: FakeSource, path: str = "/stats", *, status: int = 200, **more: Any) -> Page:
+    answer = await browse(web_app(source, **more)).get(path, headers=HTML)
+    assert answer.status_code == status
+    return Page(answer.text)
+
+
+async def test_the_page_shows_the_numbers_as_people_say_them(browse: Any) -> None:
+    mail = a_queue(
+        "mail", waiting=10_000, waiting_more=True, running=3, slots=5, scheduled=1234, retrying=7, held=2, latency=184.2,
+        enqueued=1_480_000, processed=4321, succeeded=4000, failures=321, failed=9, cancelled=6,
+        wait=durations({6: 1000}), run=durations({9: 77}),
+    )  # fmt: skip
+    page = await look(browse, FakeSource(a_snapshot(mail)))
+    numbers = page.by_tag["td"]
+    assert numbers[:6] == ["3 / 5", "10,000+", "3 min 4 s", "1,234", "7", "2"]
+    assert numbers[6:12] == ["1,480,000", "4,321", "4,000", "321", "9", "6"]
+    assert numbers[12:16] == ["1,000", "75 ms", "98 ms", "100 ms"]
+    assert "24 November 2026, 19:20:31 UTC" in page.by_tag["time"]
+
+
+async def test_the_page_is_sound_for_who_cannot_see_it(browse: Any) -> None:
+    page = await look(browse, FakeSource(a_snapshot(a_queue("a"), a_queue("b"))))
+    assert dict(page.tags)["html"] == {"lang": "en"}
+    assert len(page.by_tag["h1"]) == len(page.by_tag["main"]) == 1
+    assert len(page.by_tag["caption"]) == len(page.by_tag["table"])
+    assert all(given.get("scope") in ("col", "row") for tag, given in page.tags if tag == "th")
+    boxes = [given for _, given in page.tags if given.get("class") == "scroll"]
+    assert len(boxes) == len(page.by_tag["table"])
+    assert all(given.get("tabindex") == "0" and given.get("aria-label") for given in boxes)
+    drawings = [given for tag, given in page.tags if tag == "svg"]
+    assert drawings
+    assert all(given.get("role") == "img" and given.get("aria-label") for given in drawings)
+
+
+async def test_a_histogram_is_drawn_told_and_folded_out_in_numbers(browse: Any) -> None:
+    queue = a_queue(wait=durations({1: 3, 3: 1, 22: 12}), run=durations())
+    page = await look(browse, FakeSource(a_snapshot(queue)))
+    (drawing,) = [given for tag, given in page.tags if tag == "svg"]
+    assert drawing["aria-label"] == "to 2 ms: 3; to 10 ms: 1; over 1 d: 12"
+    assert len(page.by_tag["rect"]) == 3
+    steps = [row for row in page.by_tag["tr"] if row.startswith(("to ", "over "))]
+    assert (steps[0], steps[1], steps[2], steps[-1], len(steps)) == ("to 2 ms3", "to 5 ms0", "to 10 ms1", "over 1 d12", 22)
+
+
+async def test_several_queues_have_a_row_for_all_of_them_and_one_has_not(browse: Any) -> None:
+    one = await look(browse, FakeSource(a_snapshot(a_queue("a"))))
+    two = await look(browse, FakeSource(a_snapshot(a_queue("a"), a_queue("b"))))
+    assert "All queues" not in one.text
+    assert two.text.count("All queues") == 4
+
+
+async def test_a_paused_queue_and_one_that_nobody_works_are_marked_in_words(browse: Any) -> None:
+    page = await look(browse, FakeSource(a_snapshot(a_queue("crm", paused=True), a_queue("old", slots=0))))
+    assert "crm❚❚ paused" in page.by_tag["th"]
+    assert "old▲ no process works it" in page.by_tag["th"]
+
+
+async def test_before_the_first_job_the_page_says_so(browse: Any) -> None:
+    nothing = await look(browse, FakeSource(a_snapshot()))
+    idle = await look(browse, FakeSource(a_snapshot(a_queue("mail", enqueued=0, slots=3))))
+    assert "No queue has had a job yet" in nothing.text
+    assert "No queue has had a job yet" in idle.text
+    assert "0 / 3" in idle.by_tag["td"]
+
+
+async def test_a_degraded_process_says_what_is_wrong_first(browse: Any) -> None:
+    page = await look(browse, FakeSource(a_snapshot(a_queue(), problems={"store": "the disk is full", "janitor": "TypeError"})))
+    assert page.title == "Background jobs (2 problems)"
+    assert page.text.index("2 problems in this process") < page.text.index("the disk is full") < page.text.index("Queues now")
+    assert "is well" not in page.text
+
+
+async def test_a_healthy_process_says_so(browse: Any) -> None:
+    page = await look(browse, FakeSource())
+    assert "The runner of this process is well." in page.text
+    assert [page.title] == page.by_tag["h1"] == ["Background jobs"]
+
+
+async def test_processes_are_shown_with_what_they_do_and_whether_they_live(browse: Any) -> None:
+    living = a_process(slots={"mail": 5, "web": 2}, busy={"mail": 3})
+    gone = a_process(pid=99, this=False, alive=False, slots={}, busy={})
+    page = await look(browse, FakeSource(a_snapshot(a_queue(), processes=(living, gone))))
+    first, second = page.by_tag["tr"][-2:]
+    assert first == "shop-1:4412 (this one)● alivemail 3 / 5, web 0 / 224 November 2026, 18:20:31 UTC0.1.0"
+    assert second.startswith("shop-1:99✕ gone; its jobs are taken overworks no queue, only enqueues")
+
+
+async def test_the_page_loads_itself_only_when_asked_to(browse: Any) -> None:
+    still = await look(browse, FakeSource())
+    live = await look(browse, FakeSource(), "/stats?live=1")
+    refresh = ("meta", {"http-equiv": "refresh", "content": "5"})
+    assert refresh not in still.tags
+    assert refresh in live.tags
+    assert "stats?live=1" in still.links()
+    assert "stats" in live.links()
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "\u202egnp.exe", "a\0b", "\ud800", "&lt;"]
+)
+async def test_hostile_names_and_reasons_change_no_tag(browse: Any, hostile: str) -> None:
+    def source(text: str) -> FakeSource:
+        process = a_process(host=text, version=text, slots={text: 1}, busy={text: 1})
+        queues = (a_queue(text, paused=True, slots=0), a_queue("b"))
+        return FakeSource(a_snapshot(*queues, processes=(process,), problems={text: text}, version=text))
+
+    auth = [lambda request, name=name: ("read", name) for name in ("harmless", hostile)]
+    benign, attacked = await look(browse, source("harmless"), auth=auth[0]), await look(browse, source(hostile), auth=auth[1])
+    assert attacked.shape == benign.shape
+    assert [set(given) for _, given in attacked.tags] == [set(given) for _, given in benign.tags]
+    assert "harmless" in benign.text
+    assert not {"\0", "\u202e", "\ud800"} & set(attacked.text)
+
+
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "\u202e\0"])
+async def test_a_hostile_reason_without_numbers_changes_no_tag(browse: Any, hostile: str) -> None:
+    pages = [await look(browse, FakeSource(StoreUnavailable(reason)), status=503) for reason in ("busy", hostile)]
+    assert pages[0].shape == pages[1].shape
+
+
+async def test_not_started_is_a_page_that_says_how_to_start(browse: Any) -> None:
+    page = await look(browse, FakeSource(started=False), status=503)
+    assert page.text.count(str(NotStarted())) == 1
+
+
+async def test_an_unavailable_store_is_a_page_with_the_reason_and_the_problems(browse: Any) -> None:
+    source = FakeSource(StoreUnavailable("another process holds jobs.db"))
+    source.problems = {"ledger": "3 outcomes are not on disk yet"}
+    page = await look(browse, source, status=503)
+    assert "another process holds jobs.db" in page.text
+    assert "Nothing was acknowledged" not in page.text  # said to who enqueues
+    assert "3 outcomes are not on disk yet" in page.text
+
+
+async def test_the_page_has_no_script_no_inline_style_and_nothing_of_others(browse: Any) -> None:
+    page = await look(browse, FakeSource(a_snapshot(a_queue("a"), a_queue("b", held=1))))
+    assert not {"script", "style", "iframe", "img", "form"} & set(page.shape)
+    assert not [key for _, given in page.tags for key in given if key == "style" or key.startswith("on")]
+    assert not [link for link in page.links() if ":" in link or link.startswith("/")]
