@@ -32,7 +32,8 @@ class FromThread:
     def enqueue(self, task: str, /, *args: Any, **kwargs: Any) -> JobHandle[Any]: ...
     def enqueue(self, task: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """`await jobs.enqueue(...)` from a thread: returns when the job is stored, with the same errors."""
-        return asyncio.run_coroutine_threadsafe(self._enqueue(task, *args, **kwargs), self._loop()).result()
+        loop = self._loop()
+        return asyncio.run_coroutine_threadsafe(self._enqueue(task, *args, **kwargs), loop).result()
 
     def enqueue_many(self, calls: Iterable[Call[Any]]) -> list[JobHandle[Any]]:
         """`await jobs.enqueue_many(...)` from a thread."""

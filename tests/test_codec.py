@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
+import decimal
 import enum
 import functools
 import subprocess
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 UserId = NewType("UserId", int)
 Json = TypeAliasType("Json", "dict[str, Json] | list[Json] | str | int | None")  # type: ignore[misc]
+Twice = TypeAliasType("Twice", "list[Twice] | list[tuple[Twice, ...]] | str")  # type: ignore[misc]
 Implicit = dict[str, "Implicit"] | list["Implicit"] | str
 
 
@@ -378,6 +380,9 @@ def test_a_subclass_that_is_not_equal_to_its_plain_form_is_refused() -> None:
         (float, 10**400, "can't be a float without losing digits"),
         (int, 10**4300, "int has more digits than Python converts"),
         (Any, [10**4300], "value[0]: int has more digits"),
+        (list[int], [1, 10**4300], "value[1]: int has more digits"),
+        (dict[Decimal, int], {Decimal("NaN"): 1, Decimal("NaN"): 2}, "two keys"),
+        (Twice, nested(101), "nested deeper than 100 levels"),
         (str, "\ud83d\ude00", "surrogate pair"),
         (Any, {"\ud83d\ude00": 1}, "surrogate pair"),
         (Any, USER, "annotate the parameter"),
@@ -405,7 +410,8 @@ def test_a_cycle_is_refused() -> None:
 
 
 def test_a_refusal_shows_sixty_characters_of_the_value_at_most() -> None:
-    assert len(refusal(int, "x" * 1_000_000)) < 110
+    for value in ("x" * 1_000_000, ["x" * 50] * 50):
+        assert len(refusal(int, value)) < 110
 
 
 def test_a_value_that_cannot_be_shown_is_still_refused_in_a_sentence() -> None:
@@ -475,6 +481,13 @@ def test_a_decimal_keeps_its_text(text: str) -> None:
         assert str(round_trip(annotation, Decimal(text))) == text
 
 
+def test_a_stored_text_that_is_no_decimal_is_refused_in_any_decimal_context() -> None:
+    with decimal.localcontext() as context:
+        context.traps[decimal.InvalidOperation] = False
+        with pytest.raises(ArgumentError, match="expected Decimal, got str 'abc'"):
+            arguments_for(Decimal).decode('{"args":[],"kwargs":{"value":"abc"}}')
+
+
 # --- records ---------------------------------------------------------------------------------------------------------
 
 
@@ -534,7 +547,7 @@ def test_a_class_that_refuses_the_stored_values_is_an_argument_error() -> None:
             if self.value < 0:
                 raise ValueError("below zero")
 
-    with pytest.raises(ArgumentError, match="Positive refused .*below zero"):
+    with pytest.raises(ArgumentError, match=r"Positive refused .*below zero"):
         arguments_for(Positive).decode('{"args":[],"kwargs":{"value":{"value":-1}}}')
 
 
@@ -552,12 +565,19 @@ def test_only_what_json_cannot_tell_apart_is_tagged() -> None:
     assert stored(dt.date | None, dt.date(2026, 1, 1)) == '"2026-01-01"'
     assert stored(str | dt.date, "2026-01-01") == '"2026-01-01"'
     assert stored(str | dt.date, dt.date(2026, 1, 1)) == '{"$":"date","v":"2026-01-01"}'
+    assert stored(bool | int, 5) == "5"
     assert stored(Address | None, Address("Köln")) == '{"city":"K\\u00f6ln","since":null}'
 
 
 def test_widening_an_annotation_leaves_what_is_stored_readable() -> None:
     text = arguments_for(Address).encode((Address("Köln"),), {})
     assert arguments_for(Address | User | None).decode(text) == ((), {"value": Address("Köln")})
+
+
+def test_an_int_that_was_stored_before_the_annotation_became_float_is_read() -> None:
+    for annotation in (float, float | str):
+        again = arguments_for(annotation).decode('{"args":[],"kwargs":{"value":3}}')[1]["value"]
+        assert (again, type(again)) == (3.0, float)
 
 
 def test_two_classes_of_the_same_name_are_told_apart() -> None:
@@ -587,6 +607,7 @@ class Strict(pydantic.BaseModel):
 
 class Aliased(pydantic.BaseModel):
     name: str = pydantic.Field(alias="userName")
+    nick: str = "none"
 
 
 class Lossy(pydantic.BaseModel):
@@ -629,6 +650,9 @@ def test_fields_of_a_model_that_were_not_set_stay_unset() -> None:
     again = round_trip(Item, Item(name="x"))
     assert isinstance(again, Item)
     assert again.model_dump(exclude_unset=True) == {"name": "x"}
+    again = round_trip(Aliased, Aliased(userName="x"))
+    assert isinstance(again, Aliased)
+    assert again.model_fields_set == {"name"}
 
 
 def test_a_model_that_its_json_form_mangles_is_refused() -> None:
@@ -673,7 +697,7 @@ def test_the_codec_never_imports_pydantic() -> None:
         '{"args":[]}',
         '{"kwargs":{}}',
         '{"args":{},"kwargs":[]}',
-        '{"args":[],"kwargs":{},"more":1}',
+        '{"args":[],"kwargs":{"user_id":1},"more":1}',
         '{"args":[],"kwargs":{"user_id":NaN}}',
         '{"args":[' + "1" * 5000 + '],"kwargs":{}}',
         "[" * 100_000,
@@ -693,6 +717,15 @@ def test_stored_names_and_the_signature_of_today_are_shown_together() -> None:
 
 def test_positional_arguments_of_another_writer_are_read() -> None:
     assert WELCOME.decode('{"args": [7, "x"], "kwargs": {"urgent": true}}') == ((7, "x"), {"urgent": True})
+
+
+def test_stored_nan_is_refused() -> None:
+    for constant in ("NaN", "Infinity", "-Infinity"):
+        for annotation in (Any, float):
+            with pytest.raises(ArgumentError, match=f"{constant} is not JSON"):
+                arguments_for(annotation).decode(f'{{"args":[],"kwargs":{{"value":{constant}}}}}')
+        with pytest.raises(ArgumentError, match=f"{constant} is not JSON"):
+            decode_meta(f'{{"a":{constant}}}')
 
 
 def test_a_tag_names_nothing_but_the_closed_table() -> None:

@@ -28,7 +28,7 @@ before = (threading.active_count(), logging.root.handlers[:], logging.root.level
 import asyncjobs
 jobs = asyncjobs.Jobs("never-made.db")
 
-@jobs.task
+@jobs.task(name="nothing")
 async def nothing() -> None: ...
 
 assert (threading.active_count(), logging.root.handlers[:], logging.root.level) == before

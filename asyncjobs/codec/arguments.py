@@ -110,7 +110,7 @@ class Arguments:
     def _by_name(
         self, plan: _Plan, args: tuple[object, ...] | list[object], kwargs: Mapping[str, object]
     ) -> Mapping[str, object] | None:
-        """All arguments by name, or None when they don't fit. `Signature.bind` costs 2 to 3 µs, this 0.4."""
+        """All arguments by name, or None when they don't fit. Much of an encode would be `Signature.bind`."""
         if args:
             given = dict(zip(plan.positional, args, strict=False))
             given.update(kwargs)

@@ -82,10 +82,11 @@ class Server:
         """Ask again until it is true; there is no event to await in another process."""
         give_up = time.monotonic() + within
         while time.monotonic() < give_up:
+            dead = self.process is not None and self.process.poll() is not None
             value = predicate()
             if value:
                 return value
-            if self.process is not None and self.process.poll() is not None:
+            if dead:
                 break
             time.sleep(0.02)
         raise AssertionError(f"not in {within} s; the server's log:\n{self.log.read_text()[-6000:]}")

@@ -1,0 +1,465 @@
+"""Random histories of two processes on one store, run on the memory store as the model and on another store beside it.
+
+After every step both must agree about every job, count and page. The machine knows no SQL and no memory: it is given two
+worlds. `test_store_machine.py` runs it on SQLite, `test_machine_finds_faults.py` on stores with a fault put in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
+
+from asyncjobs.job import Hold, Job, Progress, State
+from asyncjobs.outcome import Cancelled, Failed, Finish, Lost, Outcome, Released, Snoozed, Succeeded, TimedOut, settle
+from asyncjobs.store.base import Claim, Claimed, JobQuery, RunnerInfo, Stats, Store
+from tests.store.acts import BOOM, NOW, new
+from tests.store.recount import counted, events, recount, totals
+from tests.store.worlds import MemoryWorld, World
+
+T = TypeVar("T")
+
+QUEUES = ("default", "mail")
+TASKS = ("work", "sweep", "nobodys")  # the last is never registered
+KEYS = ("k1", "k2")
+HANDLES = st.integers(0, 1)
+OUTCOMES: tuple[Outcome, ...] = (
+    Succeeded('"result"'),
+    Succeeded(None, BOOM),
+    Failed(BOOM),
+    Failed(BOOM, retry_after=3.0),
+    Failed(BOOM, retryable=False),
+    TimedOut(BOOM),
+    Cancelled(),
+    Cancelled("no more"),
+    Snoozed(2.0),
+    Released(),
+    Lost(),
+)
+
+
+class Disagreement(AssertionError):
+    """The store under test and the model, or the store and its invariants, differ."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One claim, as a later finish names it: perhaps when it is long over. Tokens are each side's own."""
+
+    id: str
+    number: int  # of this claim in the whole history
+    jobs: tuple[Job, Job]
+
+
+@dataclass
+class Side:
+    """One of the two stores: two handles on one world."""
+
+    index: int
+    world: World
+    handles: list[Store] = field(default_factory=list)
+    numbers: dict[tuple[str, int], int] = field(default_factory=dict)  # (id, token) → number of the claim
+    latest: dict[str, int] = field(default_factory=dict)  # id → its last token
+
+    def number(self, job: Job, number: int) -> None:
+        """Give a claim its number; its token must be new, and above all earlier ones of the job."""
+        if (job.id, job.token) in self.numbers or job.token <= self.latest.get(job.id, 0):
+            raise Disagreement(f"the token of {job} was given before, or did not grow")
+        self.numbers[job.id, job.token] = number
+        self.latest[job.id] = job.token
+
+    def plain(self, job: Job | None) -> Job | None:
+        """The job with the number of its last claim for its token, to compare over stores."""
+        if job is None or job.token == 0:
+            return job
+        if (job.id, job.token) not in self.numbers:
+            raise Disagreement(f"{job} has a token that no claim gave")
+        return replace(job, token=self.numbers[job.id, job.token])
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """`subject` makes the world under test; given by a subclass."""
+
+    attempts: Bundle[Attempt] = Bundle("attempts")
+
+    def subject(self) -> World:
+        raise NotImplementedError
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.Runner()
+        self.sides = [Side(0, MemoryWorld()), Side(1, self.subject())]
+        self.now = NOW
+        self.ids: list[str] = []
+        self.claims = 0
+        self.runners: list[RunnerInfo | None] = [None, None]  # by handle
+        self.signed_on = 0
+        self.ever_paused: set[str] = set()
+
+    @initialize()
+    def open(self) -> None:
+        async def open_both() -> None:
+            for side in self.sides:
+                side.handles = [side.world.handle(), side.world.handle()]
+                for handle in side.handles:
+                    await handle.open()
+
+        self.loop.run(open_both())
+
+    def teardown(self) -> None:
+        async def close_both() -> None:
+            for side in self.sides:
+                for handle in side.handles:
+                    await handle.close()
+
+        try:
+            self.loop.run(close_both())
+        finally:
+            self.loop.close()
+
+    # --- running verbs on both sides
+
+    def both(self, verb: Callable[[Side], Awaitable[T]]) -> tuple[T, T]:
+        async def run() -> tuple[T, T]:
+            return await verb(self.sides[0]), await verb(self.sides[1])
+
+        return self.loop.run(run())
+
+    def same(self, verb: Callable[[Side], Awaitable[T]]) -> T:
+        """Run it on both; the answers must be equal."""
+        model, subject = self.both(verb)
+        return self.agree("answered", model, subject)
+
+    def agree(self, what: str, model: T, subject: T) -> T:
+        if model != subject:
+            raise Disagreement(f"{what}:\n  model   {model}\n  subject {subject}")
+        return model
+
+    def agree_on_time(self, what: str, model: int | None, subject: int | None) -> None:
+        """Times at or before now are as good as each other: something is due."""
+        due = model is not None and model <= self.now and subject is not None and subject <= self.now
+        if not due:
+            self.agree(what, model, subject)
+
+    def fresh_id(self) -> str:
+        self.ids.append(f"j{len(self.ids)}")
+        return self.ids[-1]
+
+    def some_ids(self, picks: Iterable[int]) -> list[str]:
+        return [self.ids[pick % len(self.ids)] for pick in picks] if self.ids else []
+
+    # --- time
+
+    @rule(milliseconds=st.sampled_from([1, 999, 1_000, 10_000, 61_000]))
+    def wait(self, milliseconds: int) -> None:
+        self.now += milliseconds
+
+    @rule(milliseconds=st.sampled_from([4_000, 5_001, 3_600_000]))
+    def set_the_clock_back(self, milliseconds: int) -> None:
+        self.now -= milliseconds
+
+    # --- producing
+
+    @rule(
+        handle=HANDLES,
+        drafts=st.lists(
+            st.fixed_dictionaries(
+                {
+                    "queue": st.sampled_from(QUEUES),
+                    "name": st.sampled_from(TASKS),
+                    "priority": st.sampled_from([0, 1, 1, 3]),
+                    "delay": st.sampled_from([-1_000, 0, 0, 0, 1_000, 70_000]),
+                    "unique_key": st.sampled_from([None, None, *KEYS]),
+                    "survives": st.sampled_from(["power", "crash"]),
+                    "again": st.none() | st.integers(0, 50),
+                }
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+    )
+    def insert(self, handle: int, drafts: list[dict[str, Any]]) -> None:
+        batch = []
+        for draft in drafts:
+            again, delay = draft.pop("again"), draft.pop("delay")
+            living = self.stored() if again is not None else []
+            id = living[again % len(living)] if living else self.fresh_id()
+            batch.append(new(id, run_at=self.now + delay, **draft))
+        self.same(lambda side: side.handles[handle].insert(batch, now=self.now))
+
+    def stored(self) -> list[str]:
+        """Ids of jobs that are there: one that was pruned is not inserted again, since its tokens would start anew."""
+        found = self.loop.run(_get(self.sides[0].handles[0], self.ids))
+        return [job.id for job in found if job is not None]
+
+    @rule(handle=HANDLES, count=st.integers(1, 3))
+    def insert_what_survives_nothing(self, handle: int, count: int) -> None:
+        batch = [new(self.fresh_id(), run_at=self.now, survives="nothing") for _ in range(count)]
+        after = [new(self.fresh_id(), run_at=self.now)]
+        self.same(lambda side: side.handles[handle].insert(batch, now=self.now))
+        self.same(lambda side: side.handles[handle].insert(after, now=self.now))
+
+    @rule(handle=HANDLES, count=st.integers(2, 4))
+    def insert_and_be_cancelled(self, handle: int, count: int) -> None:
+        """A verb that was submitted is carried out, and a batch never in part."""
+        batch = [new(self.fresh_id(), run_at=self.now) for _ in range(count)]
+        after = [new(self.fresh_id(), run_at=self.now)]
+
+        async def give_up(side: Side) -> None:
+            inserting = asyncio.ensure_future(side.handles[handle].insert(batch, now=self.now))
+            await asyncio.sleep(0)
+            inserting.cancel()
+            await asyncio.wait([inserting])
+
+        self.both(give_up)
+        self.same(lambda side: side.handles[handle].insert(after, now=self.now))
+
+    # --- working
+
+    @rule(handle=HANDLES, tasks=st.sampled_from([("work",), ("sweep",), ("work", "sweep")]))
+    def register(self, handle: int, tasks: tuple[str, ...]) -> None:
+        known = self.runners[handle]
+        if known is None:
+            self.signed_on += 1
+        id = f"r{self.signed_on}" if known is None else known.id
+        info = RunnerInfo(id, 1, "here", "0", self.now, {"default": 3, "mail": 2}, frozenset(tasks))
+        self.runners[handle] = info
+        self.same(lambda side: side.handles[handle].register(info, now=self.now))
+        self.same(
+            lambda side: _beat(side, handle, info.id, self.now)
+        )  # what it knows is claimable by its next beat at the latest
+
+    @rule(target=attempts, handle=HANDLES, wants=st.dictionaries(st.sampled_from(QUEUES), st.integers(0, 3), min_size=1))
+    def claim(self, handle: int, wants: dict[str, int]) -> Any:
+        runner = self.runners[handle]
+        if runner is None:
+            return multiple()
+        asked = Claim(runner.id, wants, runner.tasks)
+        return multiple(*self.claimed(*self.both(lambda side: side.handles[handle].claim(asked, now=self.now))))
+
+    @rule(target=attempts, handle=HANDLES, queues=st.sets(st.sampled_from(QUEUES), min_size=1))
+    def claim_alone(self, handle: int, queues: set[str]) -> Any:
+        runner = self.runners[handle]
+        if runner is None:
+            return multiple()
+        asked = Claim(runner.id, dict.fromkeys(sorted(queues), 1), runner.tasks)
+        return multiple(*self.claimed(*self.both(lambda side: side.handles[handle].claim_alone(asked, now=self.now))))
+
+    def claimed(self, model: Claimed, subject: Claimed) -> list[Attempt]:
+        self.agree("claimed", [job.id for job in model.jobs], [job.id for job in subject.jobs])
+        self.agree_on_time("next_due", model.next_due, subject.next_due)
+        self.agree_on_time("alone_due", model.alone_due, subject.alone_due)
+        attempts = []
+        for jobs in zip(model.jobs, subject.jobs, strict=True):
+            self.claims += 1
+            for side, job in zip(self.sides, jobs, strict=True):
+                side.number(job, self.claims)
+            plain = [side.plain(job) for side, job in zip(self.sides, jobs, strict=True)]
+            self.agree("claimed", plain[0], plain[1])
+            attempts.append(Attempt(jobs[0].id, self.claims, jobs))
+        return attempts
+
+    @rule(
+        handle=HANDLES,
+        ends=st.lists(
+            st.tuples(attempts, st.sampled_from(OUTCOMES), st.sampled_from([None, None, "mail"])), min_size=1, max_size=3
+        ),
+    )
+    def finish(self, handle: int, ends: list[tuple[Attempt, Outcome, str | None]]) -> None:
+        """Settle attempts, of which some ended long ago."""
+
+        def finishes(side: Side) -> list[Finish]:
+            made = []
+            for attempt, outcome, queue in ends:
+                finish = settle(attempt.jobs[side.index], outcome, now=self.now, chance=0.5)
+                made.append(replace(finish, queue=queue) if finish.to is State.QUEUED else finish)
+            return made
+
+        self.same(lambda side: side.handles[handle].finish(finishes(side), now=self.now))
+
+    @rule(handle=HANDLES, pick=st.integers(0, 50), ahead=st.integers(1, 3))
+    def finish_with_a_token_that_never_was(self, handle: int, pick: int, ahead: int) -> None:
+        for id in self.some_ids([pick]):
+
+            def made_up(side: Side, id: str = id) -> Finish:
+                return Finish(id, side.latest.get(id, 0) + ahead, "succeeded", State.SUCCEEDED)
+
+            self.same(lambda side: side.handles[handle].finish([made_up(side)], now=self.now))  # called at once
+
+    @rule(handle=HANDLES, attempt=attempts, done=st.integers(0, 9))
+    def note(self, handle: int, attempt: Attempt, done: int) -> None:
+        progress = Progress(done, 9.5, "half\0way")
+        self.same(lambda side: side.handles[handle].note({attempt.id: (attempt.jobs[side.index].token, progress)}))
+
+    @rule(handle=HANDLES)
+    def beat(self, handle: int) -> None:
+        runner = self.runners[handle]
+        self.same(lambda side: _beat(side, handle, runner.id if runner else "nobody", self.now))
+
+    @rule(handle=HANDLES)
+    def kill(self, handle: int) -> None:
+        runner = self.runners[handle]
+        if runner is not None:
+            for side in self.sides:
+                side.world.kill(side.handles[handle], runner.id)
+            self.runners[handle] = None
+
+    @rule(handle=HANDLES)
+    def retire(self, handle: int) -> None:
+        runner = self.runners[handle]
+        if runner is not None:
+            self.same(lambda side: side.handles[handle].retire(runner.id))
+            self.runners[handle] = None
+
+    @rule(handle=HANDLES)
+    def settle_orphans(self, handle: int) -> None:
+        orphans = self.both(lambda side: side.handles[handle].orphans(100))
+        found = [sorted(_plain(side, jobs), key=_id) for side, jobs in zip(self.sides, orphans, strict=True)]
+        self.agree("orphans", found[0], found[1])
+
+        def finishes(side: Side) -> list[Finish]:
+            return [settle(job, Lost(), now=self.now, chance=0.5) for job in sorted(orphans[side.index], key=_id)]
+
+        self.same(lambda side: side.handles[handle].finish(finishes(side), now=self.now))
+
+    @rule(handle=HANDLES)
+    def reopen(self, handle: int) -> None:
+        """Its runner's process lives on."""
+
+        async def again(side: Side) -> None:
+            await side.handles[handle].close()
+            await side.handles[handle].open()
+
+        self.both(again)
+
+    # --- operating
+
+    @rule(handle=HANDLES, picks=st.lists(st.integers(0, 50), min_size=1, max_size=3))
+    def cancel(self, handle: int, picks: list[int]) -> None:
+        ids = [*self.some_ids(picks), "unknown"]
+        self.same(lambda side: side.handles[handle].cancel(ids, now=self.now))
+
+    @rule(handle=HANDLES, picks=st.lists(st.integers(0, 50), min_size=1, max_size=3))
+    def requeue(self, handle: int, picks: list[int]) -> None:
+        ids = [*self.some_ids(picks), "unknown"]
+        self.same(lambda side: side.handles[handle].requeue(ids, now=self.now))
+
+    @rule(handle=HANDLES, queue=st.sampled_from(QUEUES))
+    def pause(self, handle: int, queue: str) -> None:
+        self.ever_paused.add(queue)
+        self.same(lambda side: side.handles[handle].set_paused(queue, True, now=self.now))
+
+    @precondition(lambda self: self.ever_paused)
+    @rule(handle=HANDLES, pick=st.integers(0, 1))
+    def resume(self, handle: int, pick: int) -> None:
+        queue = sorted(self.ever_paused)[pick % len(self.ever_paused)]
+        self.same(lambda side: side.handles[handle].set_paused(queue, False, now=self.now))
+
+    @rule(
+        handle=HANDLES,
+        states=st.sets(st.sampled_from(State)),
+        ago=st.sampled_from([0, 5_000]),
+        limit=st.sampled_from([1, 2, 100]),
+    )
+    def prune(self, handle: int, states: set[State], ago: int, limit: int) -> None:
+        before = {state: self.now + 1 - ago for state in sorted(states)}
+        self.same(lambda side: side.handles[handle].prune(before, limit=limit))
+
+    # --- looking
+
+    @rule(
+        handle=HANDLES,
+        limit=st.integers(1, 4),
+        state=st.none() | st.sampled_from(State),
+        queue=st.none() | st.sampled_from(QUEUES),
+        task=st.none() | st.sampled_from(TASKS),
+    )
+    def read_pages(self, handle: int, limit: int, state: State | None, queue: str | None, task: str | None) -> None:
+        query = JobQuery(state, queue, task)
+
+        async def walk(side: Side) -> list[list[str]]:
+            shown, after = [], None
+            while True:
+                page = await side.handles[handle].page(query, limit=limit, after=after)
+                shown.append([job.id for job in page.jobs])
+                if page.next is None:
+                    return shown
+                after = page.next
+
+        self.same(walk)
+
+    # --- what holds after every step
+
+    @invariant()
+    def the_stores_agree(self) -> None:
+        if not self.sides[0].handles:
+            return
+
+        async def look(side: Side) -> tuple[list[Job | None], Stats, dict[Any, int]]:
+            handle = side.handles[len(self.ids) % 2]
+            jobs = await handle.get(self.ids)
+            stats = await handle.stats(now=self.now)
+            return _plain(side, jobs), stats, events(await handle.history(since=0, until=2**48))
+
+        (jobs, stats, history), (its_jobs, its_stats, its_history) = self.both(look)
+        for model, subject in zip(jobs, its_jobs, strict=True):
+            self.agree("a job", model, subject)
+        self.agree("stats", _comparable(stats), _comparable(its_stats))
+        self.agree("history", history, its_history)
+        there = [job for job in its_jobs if job is not None]
+        self.agree("a recount", recount(there, self.now), counted(its_stats))
+        for job in there:
+            _check(job)
+
+
+def _check(job: Job) -> None:
+    """What is true of every job at any time."""
+    claims = [
+        (job.state.ended == (job.finished_at is not None), "finished_at is set exactly when it has ended"),
+        (job.attempt >= 0, "attempts are never negative"),
+        (
+            job.state is not State.RUNNING or (job.attempt >= 1 and job.runner is not None and job.started_at is not None),
+            "running",
+        ),
+        (not job.cancel_requested or job.state is State.RUNNING, "only running jobs are asked to end"),
+        (not job.state.ended or job.hold is Hold.NONE, "what has ended is not held"),
+        (not job.state.ended or job.unique_key is None, "what has ended holds no key"),
+        (len(job.attempts) <= 20, "the last twenty attempts are kept"),
+    ]
+    for holds, what in claims:
+        if not holds:
+            raise Disagreement(f"{what}, but {job}")
+
+
+def _comparable(stats: Stats) -> Any:
+    """Stats without what two right stores may tell differently: zeros that are said or left out."""
+    queues = {
+        queue: replace(of, states={state: of.states.get(state, 0) for state in State}, totals=totals(of.totals))  # type: ignore[arg-type]
+        for queue, of in stats.queues.items()
+    }
+    runners = {
+        runner.info.id: (runner.info, {queue: count for queue, count in runner.running.items() if count}, runner.alive)
+        for runner in stats.runners
+    }
+    return stats.as_of, queues, runners
+
+
+async def _get(store: Store, ids: Sequence[str]) -> Sequence[Job | None]:
+    return await store.get(ids)
+
+
+async def _beat(side: Side, handle: int, runner: str, now: int) -> Any:
+    beat = await side.handles[handle].beat(runner, now=now)
+    return {id: side.numbers.get((id, token)) for id, token in beat.held.items()}, beat.cancels, beat.paused
+
+
+def _plain(side: Side, jobs: Iterable[Job | None]) -> list[Any]:
+    return [side.plain(job) for job in jobs]
+
+
+def _id(job: Job) -> str:
+    return job.id
