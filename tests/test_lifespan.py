@@ -131,12 +131,16 @@ async def test_enqueueing_without_a_lifespan_names_the_usual_causes(tmp_path: Pa
         outer.mount("/sub", app)
         app = outer
     path = "/sub/double?n=1" if way == "sub-app" else "/double?n=1"
-    with pytest.raises(NotStarted, match=way.split()[0]):
+
+    async def ask() -> None:
         if way == "TestClient without with":
             await asyncio.to_thread(TestClient(app).post, path)
-        else:
-            async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
-                await client.post(path)
+            return
+        async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
+            await client.post(path)
+
+    with pytest.raises(NotStarted, match=way.split()[0]):
+        await ask()
 
 
 async def test_a_lifespan_that_fails_to_start_leaves_nothing_behind(tmp_path: Path) -> None:

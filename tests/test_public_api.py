@@ -8,7 +8,44 @@ from importlib.resources import files
 
 import asyncjobs
 
-NAMES = ["AlreadyStarted", "ArgumentError", "AsyncJobsError", "Call", "Cancel", "ConfigurationError", "Job", "JobCancelled", "JobContext", "JobFailed", "JobGone", "JobHandle", "Jobs", "NotStarted", "OnLoopThread", "OutcomeUnknown", "PayloadTooLarge", "Queue", "ResultNotKept", "Retry", "RetryAfter", "Snooze", "State", "Stopping", "StoreClosed", "StoreError", "StoreFull", "StoreMismatch", "StoreUnavailable", "Task", "UnknownQueue", "UnknownTask", "UsedAfterFork", "WrongLoop", "__version__", "current_job"]
+NAMES = [
+    "AlreadyStarted",
+    "ArgumentError",
+    "AsyncJobsError",
+    "Call",
+    "Cancel",
+    "ConfigurationError",
+    "Job",
+    "JobCancelled",
+    "JobContext",
+    "JobFailed",
+    "JobGone",
+    "JobHandle",
+    "Jobs",
+    "NotStarted",
+    "OnLoopThread",
+    "OutcomeUnknown",
+    "PayloadTooLarge",
+    "Queue",
+    "ResultNotKept",
+    "Retry",
+    "RetryAfter",
+    "Snooze",
+    "State",
+    "Stopping",
+    "StoreClosed",
+    "StoreError",
+    "StoreFull",
+    "StoreMismatch",
+    "StoreUnavailable",
+    "Task",
+    "UnknownQueue",
+    "UnknownTask",
+    "UsedAfterFork",
+    "WrongLoop",
+    "__version__",
+    "current_job",
+]
 
 
 def test_the_public_names_are_these() -> None:

@@ -43,7 +43,7 @@ async def send_welcome(ctx: JobContext, email: str) -> str:
         raise ConnectionError("the mail server hung up")
     # The job's id makes the mail's name the same in every attempt: sent twice, it is still one mail.
     path: Path = ctx.state["outbox"] / f"{ctx.id}.eml"
-    path.write_text(f"To: {email}\nSubject: Welcome!\n\nGlad you are here.\n")
+    await asyncio.to_thread(path.write_text, f"To: {email}\nSubject: Welcome!\n\nGlad you are here.\n")
     ctx.log.info("sent to %s", email)
     return path.name
 

@@ -7,7 +7,7 @@ worlds. `test_store_machine.py` runs it on SQLite, `test_machine_finds_faults.py
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -27,6 +27,10 @@ QUEUES = ("default", "mail")
 TASKS = ("work", "sweep", "nobodys")  # the last is never registered
 KEYS = ("k1", "k2")
 HANDLES = st.integers(0, 1)
+WANTS = st.sampled_from(
+    [{"default": 3, "mail": 2}, {"mail": 2, "default": 3}, {"default": 1, "mail": 0}, {"mail": 1}, {"default": 2}]
+)
+TASK_SETS = st.sampled_from([("work", "sweep"), ("work", "sweep"), ("work",), ("sweep",)])
 OUTCOMES: tuple[Outcome, ...] = (
     Succeeded('"result"'),
     Succeeded(None, BOOM),
@@ -96,7 +100,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.now = NOW
         self.ids: list[str] = []
         self.claims = 0
-        self.runners: list[RunnerInfo | None] = [None, None]  # by handle
+        self.by_id: dict[str, Attempt] = {}  # the last claim of each job
+        self.runners: list[RunnerInfo] = []  # by handle
         self.signed_on = 0
         self.ever_paused: set[str] = set()
 
@@ -108,7 +113,13 @@ class StoreMachine(RuleBasedStateMachine):
                 for handle in side.handles:
                     await handle.open()
 
-        self.loop.run(open_both())
+        self.run(open_both())
+        self.runners = [self.sign_on(handle, ("work", "sweep")) for handle in (0, 1)]
+        first = [
+            new(self.fresh_id(), name=("work", "sweep")[n % 2], queue=QUEUES[n // 3], unique_key=("k1", None)[n % 2])
+            for n in range(4)
+        ]
+        self.same(lambda side: side.handles[0].insert(first, now=self.now))
 
     def teardown(self) -> None:
         async def close_both() -> None:
@@ -117,17 +128,21 @@ class StoreMachine(RuleBasedStateMachine):
                     await handle.close()
 
         try:
-            self.loop.run(close_both())
+            self.run(close_both())
         finally:
             self.loop.close()
 
     # --- running verbs on both sides
 
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        # Not Runner.run: it sets and resets a signal handler each time, which takes longer than most of these verbs.
+        return self.loop.get_loop().run_until_complete(work)
+
     def both(self, verb: Callable[[Side], Awaitable[T]]) -> tuple[T, T]:
         async def run() -> tuple[T, T]:
             return await verb(self.sides[0]), await verb(self.sides[1])
 
-        return self.loop.run(run())
+        return self.run(run())
 
     def same(self, verb: Callable[[Side], Awaitable[T]]) -> T:
         """Run it on both; the answers must be equal."""
@@ -154,7 +169,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     # --- time
 
-    @rule(milliseconds=st.sampled_from([1, 999, 1_000, 10_000, 61_000]))
+    @rule(milliseconds=st.sampled_from([1, 1_000, 10_000, 61_000]))
     def wait(self, milliseconds: int) -> None:
         self.now += milliseconds
 
@@ -170,12 +185,12 @@ class StoreMachine(RuleBasedStateMachine):
             st.fixed_dictionaries(
                 {
                     "queue": st.sampled_from(QUEUES),
-                    "name": st.sampled_from(TASKS),
+                    "name": st.sampled_from(["work", "work", "sweep", "nobodys"]),
                     "priority": st.sampled_from([0, 1, 1, 3]),
                     "delay": st.sampled_from([-1_000, 0, 0, 0, 1_000, 70_000]),
-                    "unique_key": st.sampled_from([None, None, *KEYS]),
+                    "unique_key": st.sampled_from([None, None, None, *KEYS]),
                     "survives": st.sampled_from(["power", "crash"]),
-                    "again": st.none() | st.integers(0, 50),
+                    "again": st.sampled_from([None, None, None, 0, 1, 5]),
                 }
             ),
             min_size=1,
@@ -193,59 +208,54 @@ class StoreMachine(RuleBasedStateMachine):
 
     def stored(self) -> list[str]:
         """Ids of jobs that are there: one that was pruned is not inserted again, since its tokens would start anew."""
-        found = self.loop.run(_get(self.sides[0].handles[0], self.ids))
+        found = self.run(_get(self.sides[0].handles[0], self.ids))
         return [job.id for job in found if job is not None]
 
-    @rule(handle=HANDLES, count=st.integers(1, 3))
-    def insert_what_survives_nothing(self, handle: int, count: int) -> None:
-        batch = [new(self.fresh_id(), run_at=self.now, survives="nothing") for _ in range(count)]
-        after = [new(self.fresh_id(), run_at=self.now)]
-        self.same(lambda side: side.handles[handle].insert(batch, now=self.now))
-        self.same(lambda side: side.handles[handle].insert(after, now=self.now))
-
-    @rule(handle=HANDLES, count=st.integers(2, 4))
-    def insert_and_be_cancelled(self, handle: int, count: int) -> None:
-        """A verb that was submitted is carried out, and a batch never in part."""
-        batch = [new(self.fresh_id(), run_at=self.now) for _ in range(count)]
+    @rule(handle=HANDLES, count=st.integers(2, 4), cancelled=st.booleans())
+    def insert_loosely(self, handle: int, count: int, cancelled: bool) -> None:
+        """Jobs that survive nothing, or a caller that is cancelled: all of them are there after the next commit."""
+        batch = [new(self.fresh_id(), run_at=self.now, survives="crash" if cancelled else "nothing") for _ in range(count)]
         after = [new(self.fresh_id(), run_at=self.now)]
 
-        async def give_up(side: Side) -> None:
+        async def insert(side: Side) -> None:
             inserting = asyncio.ensure_future(side.handles[handle].insert(batch, now=self.now))
-            await asyncio.sleep(0)
-            inserting.cancel()
+            if cancelled:
+                await asyncio.sleep(0)
+                inserting.cancel()
             await asyncio.wait([inserting])
 
-        self.both(give_up)
+        self.both(insert)
         self.same(lambda side: side.handles[handle].insert(after, now=self.now))
 
     # --- working
 
-    @rule(handle=HANDLES, tasks=st.sampled_from([("work",), ("sweep",), ("work", "sweep")]))
-    def register(self, handle: int, tasks: tuple[str, ...]) -> None:
-        known = self.runners[handle]
-        if known is None:
-            self.signed_on += 1
-        id = f"r{self.signed_on}" if known is None else known.id
-        info = RunnerInfo(id, 1, "here", "0", self.now, {"default": 3, "mail": 2}, frozenset(tasks))
-        self.runners[handle] = info
+    def sign_on(self, handle: int, tasks: tuple[str, ...]) -> RunnerInfo:
+        """A new runner, as a process that starts anew has one."""
+        self.signed_on += 1
+        info = RunnerInfo(f"r{self.signed_on}", 1, "here", "0", self.now, {"default": 3, "mail": 2}, frozenset(tasks))
+        self.register(handle, info)
+        return info
+
+    def register(self, handle: int, info: RunnerInfo) -> None:
         self.same(lambda side: side.handles[handle].register(info, now=self.now))
         self.same(
             lambda side: _beat(side, handle, info.id, self.now)
         )  # what it knows is claimable by its next beat at the latest
 
-    @rule(target=attempts, handle=HANDLES, wants=st.dictionaries(st.sampled_from(QUEUES), st.integers(0, 3), min_size=1))
+    @rule(handle=HANDLES, tasks=TASK_SETS)
+    def register_again(self, handle: int, tasks: tuple[str, ...]) -> None:
+        self.runners[handle] = replace(self.runners[handle], tasks=frozenset(tasks))
+        self.register(handle, self.runners[handle])
+
+    @rule(target=attempts, handle=HANDLES, wants=WANTS)
     def claim(self, handle: int, wants: dict[str, int]) -> Any:
         runner = self.runners[handle]
-        if runner is None:
-            return multiple()
         asked = Claim(runner.id, wants, runner.tasks)
         return multiple(*self.claimed(*self.both(lambda side: side.handles[handle].claim(asked, now=self.now))))
 
     @rule(target=attempts, handle=HANDLES, queues=st.sets(st.sampled_from(QUEUES), min_size=1))
     def claim_alone(self, handle: int, queues: set[str]) -> Any:
         runner = self.runners[handle]
-        if runner is None:
-            return multiple()
         asked = Claim(runner.id, dict.fromkeys(sorted(queues), 1), runner.tasks)
         return multiple(*self.claimed(*self.both(lambda side: side.handles[handle].claim_alone(asked, now=self.now))))
 
@@ -260,18 +270,44 @@ class StoreMachine(RuleBasedStateMachine):
                 side.number(job, self.claims)
             plain = [side.plain(job) for side, job in zip(self.sides, jobs, strict=True)]
             self.agree("claimed", plain[0], plain[1])
-            attempts.append(Attempt(jobs[0].id, self.claims, jobs))
+            self.by_id[jobs[0].id] = Attempt(jobs[0].id, self.claims, jobs)
+            attempts.append(self.by_id[jobs[0].id])
         return attempts
 
     @rule(
         handle=HANDLES,
-        ends=st.lists(
-            st.tuples(attempts, st.sampled_from(OUTCOMES), st.sampled_from([None, None, "mail"])), min_size=1, max_size=3
-        ),
+        picks=st.lists(st.integers(0, 50), min_size=1, max_size=3),
+        outcome=st.sampled_from(OUTCOMES),
+        queue=st.sampled_from([None, "mail"]),
+        later=st.sampled_from([0, 2_000]),
     )
-    def finish(self, handle: int, ends: list[tuple[Attempt, Outcome, str | None]]) -> None:
-        """Settle attempts, of which some ended long ago."""
+    def finish(self, handle: int, picks: list[int], outcome: Outcome, queue: str | None, later: int) -> None:
+        """End attempts that run; of one that is picked twice the second finish meets the first."""
+        running = self.running()
+        if running:
+            self.now += later
+            self.settle(handle, [(running[pick % len(running)], outcome, queue) for pick in picks])
 
+    @rule(handle=HANDLES, pick=st.integers(0, 50), give_back=st.booleans())
+    def suspect(self, handle: int, pick: int, give_back: bool) -> None:
+        """A running attempt dies for the second time: it goes on alone."""
+        if running := self.running():
+            attempt = running[pick % len(running)]
+
+            def finish(side: Side) -> Finish:
+                job = attempt.jobs[side.index]
+                return Finish(
+                    job.id, job.token, "lost", State.QUEUED, run_at=self.now, give_back=give_back, crashes=2, hold=Hold.ALONE
+                )
+
+            self.same(lambda side: side.handles[handle].finish([finish(side)], now=self.now))
+
+    @rule(handle=HANDLES, stale=attempts, outcome=st.sampled_from(OUTCOMES))
+    def finish_once_more(self, handle: int, stale: Attempt, outcome: Outcome) -> None:
+        """End an attempt that may long be over."""
+        self.settle(handle, [(stale, outcome, None)])
+
+    def settle(self, handle: int, ends: list[tuple[Attempt, Outcome, str | None]]) -> None:
         def finishes(side: Side) -> list[Finish]:
             made = []
             for attempt, outcome, queue in ends:
@@ -280,6 +316,11 @@ class StoreMachine(RuleBasedStateMachine):
             return made
 
         self.same(lambda side: side.handles[handle].finish(finishes(side), now=self.now))
+
+    def running(self) -> list[Attempt]:
+        """What runs by the model's word."""
+        jobs = self.run(_get(self.sides[0].handles[0], self.ids))
+        return [self.by_id[job.id] for job in jobs if job is not None and job.state is State.RUNNING]
 
     @rule(handle=HANDLES, pick=st.integers(0, 50), ahead=st.integers(1, 3))
     def finish_with_a_token_that_never_was(self, handle: int, pick: int, ahead: int) -> None:
@@ -296,27 +337,32 @@ class StoreMachine(RuleBasedStateMachine):
         self.same(lambda side: side.handles[handle].note({attempt.id: (attempt.jobs[side.index].token, progress)}))
 
     @rule(handle=HANDLES)
+    def beat_once(self, handle: int) -> None:
+        self.beat(handle)
+
     def beat(self, handle: int) -> None:
-        runner = self.runners[handle]
-        self.same(lambda side: _beat(side, handle, runner.id if runner else "nobody", self.now))
+        self.same(lambda side: _beat(side, handle, self.runners[handle].id, self.now))
 
-    @rule(handle=HANDLES)
-    def kill(self, handle: int) -> None:
-        runner = self.runners[handle]
-        if runner is not None:
-            for side in self.sides:
-                side.world.kill(side.handles[handle], runner.id)
-            self.runners[handle] = None
+    @rule(handle=HANDLES, tasks=TASK_SETS)
+    def kill(self, handle: int, tasks: tuple[str, ...]) -> None:
+        """The process dies, and another one starts in its place."""
+        for side in self.sides:
+            side.world.kill(side.handles[handle], self.runners[handle].id)
+        self.runners[handle] = self.sign_on(handle, tasks)
 
-    @rule(handle=HANDLES)
-    def retire(self, handle: int) -> None:
-        runner = self.runners[handle]
-        if runner is not None:
-            self.same(lambda side: side.handles[handle].retire(runner.id))
-            self.runners[handle] = None
+    @rule(handle=HANDLES, comes_back=st.booleans())
+    def retire(self, handle: int, comes_back: bool) -> None:
+        self.same(lambda side: side.handles[handle].retire(self.runners[handle].id))
+        if comes_back:
+            self.register(handle, self.runners[handle])
+        else:
+            self.runners[handle] = self.sign_on(handle, ("work", "sweep"))
 
-    @rule(handle=HANDLES)
-    def settle_orphans(self, handle: int) -> None:
+    @rule(handle=HANDLES, later=st.sampled_from([0, 600_000]))
+    def settle_orphans(self, handle: int, later: int) -> None:
+        """What a janitor does, whose age of jobs must not mislead it."""
+        self.now += later
+        self.beat(handle)
         orphans = self.both(lambda side: side.handles[handle].orphans(100))
         found = [sorted(_plain(side, jobs), key=_id) for side, jobs in zip(self.sides, orphans, strict=True)]
         self.agree("orphans", found[0], found[1])

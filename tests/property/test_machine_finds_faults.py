@@ -157,10 +157,9 @@ class OrphansByAge(MemoryStore):
     """A runner that has not beaten for ten seconds is taken for dead."""
 
     async def orphans(self, limit: int) -> Sequence[object]:  # type: ignore[override]
+        orphans = await super().orphans(limit)
         running = [job for job in self._data.jobs.values() if job.state is State.RUNNING]
-        return [
-            job for job in running if (job.started_at or 0) < self._latest_now - 10_000 or job in await super().orphans(limit)
-        ]
+        return [job for job in running if (job.started_at or 0) < self._latest_now - 10_000 or job in orphans]
 
 
 class ClockStepForgotten(MemoryStore):
