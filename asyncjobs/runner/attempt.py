@@ -84,7 +84,7 @@ class Attempt:
         if self.job.policy.timeout is not None:
             self._timer = self._around.clock.call_later(self.job.policy.timeout, self._expire)
         self._runs = asyncio.get_running_loop().create_task(
-            self._run(), name=f"asyncjobs {self.job.name} {self.job.id}", context=self._around.base.copy()
+            self._run(), name=f"asyncjobs job {self.job.name} {self.job.id}", context=self._around.base.copy()
         )
         self._runs.add_done_callback(self.ended)
 

@@ -26,6 +26,7 @@ from asyncjobs.runner.pulse import Pulse
 from asyncjobs.runner.slots import Slots, SlotStats
 from asyncjobs.runner.supervise import keep
 from asyncjobs.runner.threads import Threads
+from asyncjobs.runner.watchdog import Watchdog
 from asyncjobs.store.base import RunnerInfo, Store
 from asyncjobs.task import Task
 
@@ -66,6 +67,7 @@ class Runner:
         self._idle.set()
         self._slots = Slots(info.queues)
         self._threads = Threads()
+        self._watchdog = Watchdog(clock)
         self._ledger = Ledger(store, clock, self.health, self._settled)
         self._dispatcher = Dispatcher(
             store, clock, self._slots, runner=info.id, queues=tuple(info.queues), tasks=info.tasks,
@@ -120,6 +122,7 @@ class Runner:
         except BaseException:
             await self._close_store(self._shutdown_timeout)
             raise
+        self._watchdog.start()
         self._loops["start"] = self._spawn("start", self._serve)
 
     async def _enter(self) -> None:
@@ -203,6 +206,7 @@ class Runner:
             await self._within(self._flush(), deadline - reserve / 10)
         finally:
             self._end_loops()
+            self._watchdog.stop()
             self._threads.close()
             self._abandon_stuck()
             await self._leave_store(deadline)

@@ -13,6 +13,7 @@ logger = logging.getLogger("asyncjobs.runner")
 
 FIRST_PAUSE = 0.1  # seconds; doubles with each failure in a row
 LONGEST_PAUSE = 5.0  # seconds; what a store's recovery waits for at most, so not longer
+PROVEN = 2.0  # seconds a loop has to run for health to call it well: each loop does something within one
 STEADY = 60.0  # seconds a loop has to run for its earlier failures to be forgotten
 
 
@@ -30,6 +31,7 @@ async def keep(part: str, loop: Callable[[], Awaitable[None]], clock: Clock, hea
     failures = 0
     while True:
         began = clock.monotonic()
+        proven = clock.call_later(PROVEN, lambda: health.good(part))
         try:
             await loop()
             health.good(part)
@@ -39,5 +41,7 @@ async def keep(part: str, loop: Callable[[], Awaitable[None]], clock: Clock, hea
         except Exception as error:
             logger.exception("asyncjobs: the %s loop crashed and is started again", part)
             health.bad(part, f"crashed: {type(error).__name__}: {error}")
+        finally:
+            proven.cancel()
         failures = 1 if clock.monotonic() - began > STEADY else failures + 1
         await sleep(clock, pause_after(failures, clock.random()))

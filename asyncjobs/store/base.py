@@ -28,6 +28,7 @@ from asyncjobs.job import Job, NewJob, Progress, State
 from asyncjobs.outcome import Finish
 
 HISTORY_STEP = 60_000  # ms that one history bucket covers
+HISTORY_KEPT = 14 * 86_400_000  # ms, behind the latest `now` that the pruning handle has seen
 COUNT_LIMIT = 10_000  # the split of queued jobs into waiting and scheduled is counted this far
 
 
@@ -55,9 +56,10 @@ class Claim:
 class Claimed:
     """Jobs now running under this runner, in claim order.
 
-    next_due: when the next job that this claim could take falls due (ms), None when none is known; at or before `now` when
-    more is due than was taken, never because of what only a sibling knows or a pause holds back. alone_due: the same for jobs
-    held with Hold.ALONE.
+    next_due: when to claim again (ms): no later than the next job that this claim could take falls due, None when there is
+    none; at or before `now` when more is due than was taken, never because of what only a sibling knows or a pause holds
+    back. It may be earlier than that job, where one of a task unknown here falls due: somebody must look at it then.
+    alone_due: when the next job held with Hold.ALONE falls due.
     """
 
     jobs: Sequence[Job] = ()
@@ -266,7 +268,10 @@ class Store(Reader, Protocol):
         """
 
     async def claim_alone(self, claim: Claim, *, now: int) -> Claimed:
-        """Take the one due job with Hold.ALONE that is first among the wanted queues; it keeps the hold while it runs."""
+        """Take the one due job with Hold.ALONE that is first among the wanted queues; it keeps the hold while it runs.
+
+        The answer tells `alone_due`, not `next_due`.
+        """
 
     async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
         """End attempts; one verdict each, in order. See Finish for what applies when.
@@ -303,8 +308,9 @@ class Store(Reader, Protocol):
         """Stop or resume claims from this queue, in every process and over restarts."""
 
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
-        """Remove up to `limit` ended jobs whose finished_at lies before their state's time (ms); also, unlimited, history and
-        runner entries that nothing needs. Returns how many jobs went; fewer than `limit` means there are no more."""
+        """Remove up to `limit` ended jobs whose finished_at lies before their state's time (ms), state by state in the mapping's
+        order, the oldest end of each first. Returns how many jobs went; fewer than `limit` means there are no more, and that
+        runner entries which nothing needs and history older than HISTORY_KEPT went too."""
 
     # waking
 

@@ -17,6 +17,7 @@ from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Hold, Job, N
 from asyncjobs.outcome import Finish
 from asyncjobs.store.base import (
     COUNT_LIMIT,
+    HISTORY_KEPT,
     Beat,
     Cancellation,
     Claim,
@@ -111,7 +112,8 @@ class MemoryStore:
             for order, job in data.due(queue, Hold.ALONE, now)
             if job.name in claim.tasks
         ]
-        return self._start(claim, sorted(candidates, key=self._claim_order)[:1], tally, now)
+        claimed = self._start(claim, sorted(candidates, key=self._claim_order)[:1], tally, now)
+        return replace(claimed, next_due=None)
 
     def _choose(self, queue: str, limit: int, tasks: frozenset[str], now: int) -> tuple[list[tuple[int, Job]], list[Job]]:
         """The first due jobs that this runner knows, and those before the last of them that no living runner does."""
@@ -254,12 +256,15 @@ class MemoryStore:
         data, tally = self._write()
         lines = [(data.ended[state], before) for state, before in ended_before.items()]
         old = [entry for line, before in lines for entry in line[: bisect_left(line, (before, 0))]]
-        going = [data.by_seq(seq) for _, seq in sorted(old)[:limit]]
+        going = [data.by_seq(seq) for _, seq in old[:limit]]
         for job in going:
             data.remove(job)
             tally.pruned(job.queue, job.state, 1)
         data.add(tally)
-        data.runners = {id: info for id, info in data.runners.items() if id in data.alive or data.running[id]}
+        if len(going) < limit:
+            data.runners = {id: info for id, info in data.runners.items() if id in data.alive or data.running[id]}
+            for key in [key for key in data.history if key[0] < self._latest_now - HISTORY_KEPT]:
+                del data.history[key]
         return len(going)
 
     # --- looking

@@ -101,15 +101,12 @@ class GiveBackLost(MemoryStore):
 class UniqueKeyKept(MemoryStore):
     """The key is free only when the job is pruned."""
 
-    async def insert(self, jobs: Sequence[NewJob], *, now: int) -> Sequence[Inserted]:
-        answers = await super().insert(jobs, now=now)
-        self._keys = getattr(self, "_keys", {}) | {
-            new.unique_key: new.id for new, answer in zip(jobs, answers, strict=True) if answer.created and new.unique_key
-        }
-        for key, id in self._keys.items():
-            if id in self._data.jobs:
-                self._data.holders.setdefault(key, id)
-        return answers
+    async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
+        keys = {finish.id: job.unique_key for finish in finishes if (job := self._data.jobs.get(finish.id)) and job.unique_key}
+        verdicts = await super().finish(finishes, now=now)
+        for id, key in keys.items():
+            self._data.holders.setdefault(key, id)
+        return verdicts
 
 
 class TokenNotGrown(MemoryStore):

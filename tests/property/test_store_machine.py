@@ -33,7 +33,7 @@ FAST = Path("/dev/shm")  # what is tested here are answers, not the disk
 
 TestSQLiteAgreesWithMemory = SQLiteMachine.TestCase
 TestSQLiteAgreesWithMemory.settings = settings(
-    max_examples=2_000 if THOROUGH else 60,
+    max_examples=2_000 if THOROUGH else 200,
     stateful_step_count=100 if THOROUGH else 40,
     deadline=None,
     derandomize=not THOROUGH,  # a test run that others wait for does not fail for luck

@@ -8,6 +8,7 @@ from typing import Protocol
 from asyncjobs.store.base import Store
 from asyncjobs.store.memory import MemoryStore
 from asyncjobs.store.memory_data import MemoryData
+from asyncjobs.store.sqlite.store import SQLiteStore
 
 
 class World(Protocol):
@@ -25,13 +26,13 @@ class MemoryWorld:
 
     def __init__(self, make: type[MemoryStore] = MemoryStore) -> None:
         self._make = make
-        self._data = MemoryData()
+        self.data = MemoryData()
 
     def handle(self) -> Store:
-        return self._make(self._data)
+        return self._make(self.data)
 
     def kill(self, store: Store, runner: str) -> None:
-        self._data.alive.discard(runner)
+        self.data.alive.discard(runner)
 
 
 class SQLiteWorld:
@@ -41,10 +42,9 @@ class SQLiteWorld:
         self.path = directory / "jobs.db"
 
     def handle(self) -> Store:
-        from asyncjobs.store.sqlite.store import SQLiteStore
-
         return SQLiteStore(self.path)
 
     def kill(self, store: Store, runner: str) -> None:
         """What the kernel does: the lock goes, the file stays."""
-        store._liveness.release(runner)  # type: ignore[attr-defined]
+        assert isinstance(store, SQLiteStore)
+        store._liveness.release(runner)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import aiosqlite
 
-from asyncjobs.errors import StoreClosed, StoreFull, StoreMismatch, StoreUnavailable
+from asyncjobs.errors import StoreClosed, StoreError, StoreFull, StoreMismatch, StoreUnavailable
 
 V = TypeVar("V")
 
@@ -28,6 +30,8 @@ _AWAY = {
     sqlite3.SQLITE_NOTADB: "the database file was overwritten with something else",
     sqlite3.SQLITE_PERM: "the database may not be accessed",
 }
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_LATER = (errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE)
 
 
 class Call(str):
@@ -89,9 +93,11 @@ class Hopper:
         return value
 
     async def close(self) -> None:
+        """Close, and end the thread. Waits once: aiosqlite's own close() would go on waiting for a stuck disk when cancelled."""
         connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        stopped = None if connection is None else connection.stop()
+        if stopped is not None:
+            await stopped
 
 
 def code_of(error: sqlite3.Error) -> int:
@@ -110,9 +116,31 @@ def unavailable(error: sqlite3.Error, path: str) -> StoreUnavailable:
     return kind(f"{path}: {_AWAY.get(code_of(error), 'SQLite failed')} ({error})")
 
 
-def not_openable(error: sqlite3.Error, path: str) -> Exception:
+def identity_of(path: str) -> tuple[int, int] | None:
+    """Which file stands there. By stat: opening the file in this process and closing it would drop SQLite's locks on it."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def replaced(path: str) -> StoreUnavailable:
+    return StoreUnavailable(f"{path} was removed or replaced while it was open; stop the app, put the file back, start it again")
+
+
+def refused(error: OSError, sentence: str) -> StoreError:
+    """What the file system's refusal means, told in this sentence: try again, or wrong for good."""
+    if error.errno in _NO_SPACE:
+        return StoreFull(sentence)
+    return StoreUnavailable(sentence) if error.errno in _LATER else StoreMismatch(sentence)
+
+
+def not_openable(error: sqlite3.Error, path: str) -> StoreError:
     """What an error while opening means: refused for good, or try again."""
     match code_of(error):
+        case sqlite3.SQLITE_CANTOPEN if _is_full(os.path.dirname(path)):  # no room for the log beside it
+            return StoreFull(f"{path}: the disk is full ({error})")
         case sqlite3.SQLITE_NOTADB:
             return StoreMismatch(
                 f"{path} is not an SQLite database. Give asyncjobs a file of its own; this one was left as it is."
@@ -123,3 +151,11 @@ def not_openable(error: sqlite3.Error, path: str) -> Exception:
             )
         case _:
             return unavailable(error, path)
+
+
+def _is_full(folder: str) -> bool:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return not found.f_bavail or bool(found.f_files and not found.f_favail)

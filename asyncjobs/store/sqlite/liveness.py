@@ -19,8 +19,8 @@ from pathlib import Path
 _SET, _GET = getattr(fcntl, "F_OFD_SETLK", None), getattr(fcntl, "F_OFD_GETLK", None)
 _FLOCK = "@hhqqi4x"  # struct flock: type, whence, start, length, pid
 
-_handles: weakref.WeakSet[Liveness] = weakref.WeakSet()  # of this process, for its forked children
-_held_here: dict[str, int] = {}  # path → descriptor: where the system has no such locks, our own must not be probed
+_locks: weakref.WeakSet[Lock] = weakref.WeakSet()  # of this process, for its forked children
+_held_here: set[str] = set()  # paths that this process has locked, by whichever handle: alive without a probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _locks.add(self)
 
     def try_acquire(self) -> bool:
         return _try_lock(self._descriptor)
@@ -68,7 +69,6 @@ class Liveness:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._locks: dict[str, Lock] = {}  # runner → its lock; written by acquire() and release()
-        _handles.add(self)
 
     def acquire(self, runner: str) -> None:
         """Be alive as this runner, until release() or the end of the process. Raises OSError."""
@@ -80,15 +80,15 @@ class Liveness:
         if not lock.try_acquire():
             lock.close()
             raise OSError(f"{hidden} is locked by another process")
+        _held_here.add(str(self._path(runner)))  # before a probe of our own can find it
         hidden.rename(self._path(runner))  # nobody sees the file without its lock
         self._locks[runner] = lock
-        _held_here[str(self._path(runner))] = 1
 
     def release(self, runner: str) -> None:
         """Drop the lock, and nothing else: as the process's death does."""
         lock = self._locks.pop(runner, None)
         if lock is not None:
-            _held_here.pop(str(self._path(runner)), None)
+            _held_here.discard(str(self._path(runner)))
             lock.close()
 
     def retire(self, runner: str) -> None:
@@ -100,13 +100,14 @@ class Liveness:
     def forget(self, runner: str) -> None:
         """Remove the file of a runner that is dead, or signs off."""
         for path in (self._path(runner), self.folder / f"{runner}.sock"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # what can't be removed stays, unlocked, and says no more
+                path.unlink()
 
     def known(self) -> set[str]:
         """Every runner that has a file."""
         try:
             names = os.listdir(self.folder)
-        except FileNotFoundError:
+        except OSError:  # not there, or not ours to read: then nobody is known by it
             return set()
         return {name.removesuffix(".lock") for name in names if name.endswith(".lock") and not name.startswith(".")}
 
@@ -116,9 +117,9 @@ class Liveness:
 
     def is_alive(self, runner: str, process: Process | None) -> bool:
         """Whether this runner lives; `process` is what it registered as, None when it was forgotten."""
-        if runner in self._locks:
+        if str(self._path(runner)) in _held_here:
             return True
-        if self._path(runner).exists():
+        if os.path.exists(self._path(runner)):
             return self._locked(runner)
         # A missing file is no proof of death: somebody may have cleaned the folder. Of this process we know better.
         return process is not None and process.pid != os.getpid() and process.may_live()
@@ -128,22 +129,18 @@ class Liveness:
 
     def _locked(self, runner: str) -> bool:
         path = self._path(runner)
-        if _SET is None and str(path) in _held_here:
+        if str(path) in _held_here:  # where locks are the process's, opening and closing the file would drop ours
             return True
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        except OSError:  # another user's, or too many open files: no proof of death
+            return True
         try:
             return _is_locked(descriptor)
         finally:
             os.close(descriptor)
-
-    def close_in_child(self) -> None:
-        """A forked child shares our descriptors, and would keep a dead parent's locks alive."""
-        for lock in self._locks.values():
-            lock.close()
-        self._locks.clear()
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -187,8 +184,10 @@ def _started(pid: int) -> str:
 
 
 def _after_fork_in_child() -> None:
-    for liveness in list(_handles):
-        liveness.close_in_child()
+    """A forked child shares our descriptors, and would keep a dead parent's locks alive."""
+    for lock in list(_locks):
+        lock.close()
+    _held_here.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

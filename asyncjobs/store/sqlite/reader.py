@@ -22,7 +22,7 @@ from asyncjobs.store.base import (
     Stats,
 )
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.connection import Hopper, unavailable
+from asyncjobs.store.sqlite.connection import Hopper, identity_of, replaced, unavailable
 from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, job_of, runner_of
 from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, total_of
 
@@ -42,12 +42,19 @@ class SQLiteReader:
         self._clock = clock
         self._hopper = Hopper(uri)
         self._open = False
+        self._identity: tuple[int, int] | None = None  # of the file that is open; written by open()
         self.deadline = DEADLINE
 
     async def open(self) -> None:
+        """Connect. sqlite3 errors come through, and nothing stays open then."""
         await self._hopper.open()
+        try:
+            await self._hopper.call(lambda connection: [connection.execute(f"PRAGMA {p}").fetchall() for p in _PRAGMAS])
+        except BaseException:
+            await self._hopper.close()
+            raise
+        self._identity = identity_of(self._path)
         self._open = True
-        await self._hopper.call(lambda connection: [connection.execute(f"PRAGMA {p}").fetchall() for p in _PRAGMAS])
 
     async def close(self) -> None:
         self._open = False
@@ -111,6 +118,8 @@ class SQLiteReader:
             raise StoreClosed
 
         def within_deadline(connection: sqlite3.Connection) -> V:
+            if identity_of(self._path) != self._identity:
+                raise replaced(self._path)
             give_up = self._clock.monotonic() + self.deadline
             connection.set_progress_handler(lambda: int(self._clock.monotonic() > give_up), CHECK_EVERY)
             cursor = connection.cursor()

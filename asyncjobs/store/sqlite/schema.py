@@ -87,11 +87,12 @@ VERSION = len(MIGRATIONS)
 
 def prepare(connection: sqlite3.Connection, path: str) -> None:
     """Make the file ours, or find that it is; migrate it. Raises StoreMismatch; sqlite3 errors come through."""
-    _check(connection, path)
-    if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
-        return
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of use only before the first table, harmless after
+    version = _check(connection, path)
+    if version == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of use only before the first table
     _check_wal(connection, path)
+    if version == VERSION:
+        return
     connection.execute("BEGIN EXCLUSIVE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
@@ -103,26 +104,34 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
         raise
 
 
-def _check(connection: sqlite3.Connection, path: str) -> None:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+def _check(connection: sqlite3.Connection, path: str) -> int:
+    """The schema version of a file that may become, or is, ours."""
+    connection.execute("BEGIN")  # one moment for all three: another process may be migrating the file
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
     if application == APPLICATION_ID:
         if version > VERSION:
             raise StoreMismatch(
                 f"{path} has schema {version}, made by a newer asyncjobs; this one knows up to {VERSION}. Upgrade asyncjobs here; "
                 "the file was left as it is."
             )
-        return
+        return version
     if application != 0 or version != 0 or tables:
         raise StoreMismatch(
             f"{path} is an SQLite database of another program (application id {application:#x}, {tables} tables and indexes). "
             "Give asyncjobs a file of its own, e.g. Jobs('jobs.db'); this one was left as it is."
         )
+    return version
 
 
 def _check_wal(connection: sqlite3.Connection, path: str) -> None:

@@ -24,6 +24,7 @@ class Gate:
         self._clock = clock
         self._looked_at = float("-inf")
         self._lock: Lock | None = None
+        self._patience = PATIENCE  # none after a wait in vain, until a turn is had: who holds it may be stopped for long
         self.siblings: list[str] = []  # runners of other handles; written by refresh(), on the writer's thread
 
     def refresh(self, *, now: bool = False) -> None:
@@ -40,13 +41,15 @@ class Gate:
         try:
             if self._lock is None:
                 self._lock = Lock(self._liveness.folder / "write.gate")
-            give_up = self._clock.monotonic() + PATIENCE
+            give_up = self._clock.monotonic() + self._patience
             while not self._lock.try_acquire():
-                if self._clock.monotonic() > give_up:
+                if self._clock.monotonic() >= give_up:
+                    self._patience = 0.0
                     return False
                 pause(POLL * (0.5 + self._clock.random()))
         except OSError:  # the folder is gone, or full: fairness is a comfort, not a duty
             return False
+        self._patience = PATIENCE
         return True
 
     def leave(self) -> None:
@@ -68,15 +71,25 @@ class Waker:
         self._directory = -1
 
     def tell(self, runners: Iterable[str], queues: Iterable[str]) -> None:
-        """Wake these runners; who can't be reached finds the work at its next look."""
-        if self._sender is None:
-            self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self._sender.setblocking(False)
-            self._directory = _open_folder(self._folder)
+        """Wake these runners; who can't be reached finds the work at its next look. Never raises OSError."""
         text = "\n".join(sorted(queues)).encode()
-        for runner in runners:
-            with suppress(OSError):
-                self._sender.sendto(text if len(text) < 8192 else b"", _address(self._folder, self._directory, runner))
+        with suppress(OSError):
+            sender = self._ready()
+            for runner in runners:
+                with suppress(OSError):
+                    sender.sendto(text if len(text) < 8192 else b"", _address(self._folder, self._directory, runner))
+
+    def _ready(self) -> socket.socket:
+        if self._sender is None:
+            directory = _open_folder(self._folder)
+            try:
+                self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            except BaseException:
+                _close(directory)
+                raise
+            self._sender.setblocking(False)
+            self._directory = directory
+        return self._sender
 
     def listen(self, runner: str) -> socket.socket:
         """A socket that tell() of others reaches. Raises OSError."""

@@ -18,6 +18,7 @@ from asyncjobs.errors import ConfigurationError, StoreClosed, StoreMismatch
 from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Job, NewJob, Progress, State
 from asyncjobs.outcome import Finish
 from asyncjobs.store.base import (
+    HISTORY_KEPT,
     Beat,
     Cancellation,
     Claim,
@@ -32,7 +33,7 @@ from asyncjobs.store.base import (
 )
 from asyncjobs.store.sqlite import claiming, schema
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable
+from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable, refused
 from asyncjobs.store.sqlite.liveness import Liveness, Process
 from asyncjobs.store.sqlite.reader import SQLiteReader
 from asyncjobs.store.sqlite.rows import (
@@ -55,7 +56,6 @@ logger = logging.getLogger("asyncjobs.store")
 GENERATION_BITS = 24  # of a token, below the generation: how often one job can be claimed between two opens
 CLOCK_STEP = 5_000  # ms that the wall clock must fall back by to count as set
 UNHOLD_AT_ONCE = 5_000  # rows
-HISTORY_KEPT = 14 * 86_400_000  # ms
 ACCEPTED_AT_ONCE = 10_000  # operations: how far unacknowledged inserts may run ahead of the disk
 OPEN_RETRY = 0.02  # seconds; SQLite doesn't wait for its busy timeout when a file is switched to WAL
 
@@ -73,6 +73,7 @@ class SQLiteStore:
         self._waker = Waker(self._liveness.folder)
         self._gate = Gate(self._liveness, self._clock)
         self._writer: Writer | None = None  # while open
+        self._closing: asyncio.Task[None] | None = None  # while it closes; written by close()
         self._reader = SQLiteReader(self.path, f"file:{schema.quoted(self.path)}?mode=ro", self._clock)
         self._floor = 0  # the least token of this generation; written by open()
         self._latest_now = 0  # ms; the latest `now` of a write verb, since the last step of the clock
@@ -81,6 +82,8 @@ class SQLiteStore:
     # --- life
 
     async def open(self) -> None:
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
         if self._writer is not None:
             return
         _check_path(self.path)
@@ -113,14 +116,18 @@ class SQLiteStore:
 
     async def close(self) -> None:
         writer, self._writer = self._writer, None
-        if writer is None:
-            return
+        if writer is not None:
+            self._closing = asyncio.get_running_loop().create_task(self._close(writer), name="asyncjobs store closing")
+        if self._closing is not None:  # who stops waiting doesn't stop it: what was accepted has still to be written
+            await asyncio.shield(self._closing)
+
+    async def _close(self, writer: Writer) -> None:
         try:
-            await writer.close()
+            await asyncio.gather(writer.close(), self._reader.close())
         finally:
-            await self._reader.close()
             self._gate.close()
             self._waker.close()
+            self._closing = None
 
     def _writing(self, now: int = 0) -> Writer:
         if self._writer is None:
@@ -162,9 +169,10 @@ class SQLiteStore:
         try:
             self._liveness.acquire(runner.id)
         except OSError as error:
-            raise StoreMismatch(
-                f"{self._liveness.folder} can't be used for this process's sign of life ({error}); check the folder's owner and mode"
-            ) from error
+            sentence = (
+                f"{self._liveness.folder} can't be used for this process's sign of life ({error}); check its owner and mode"
+            )
+            raise refused(error, sentence) from error
         await writer.submit(Rank.CHANGE, act, synced=True, now=now)
         self._runners[runner.id] = runner
 
@@ -301,7 +309,9 @@ class SQLiteStore:
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncIterator[frozenset[str]]]:
         self._writing()
-        watch = Watch(self._waker, next(iter(self._runners), None), self._reader, lambda: bool(self._gate.siblings), self._clock)
+        watch = Watch(
+            self._waker, next(reversed(self._runners), None), self._reader, lambda: bool(self._gate.siblings), self._clock
+        )
         watch.start(asyncio.get_running_loop())
         try:
             yield watch
@@ -436,7 +446,7 @@ def _check_path(path: str) -> None:
         _create(path)
         return
     except OSError as error:
-        raise StoreMismatch(f"{path} can't be looked at ({error.strerror}); check the owner and mode of its folders") from error
+        raise refused(error, f"{path} can't be looked at ({error.strerror}); check the owner and mode of its folders") from error
     if stat.S_ISDIR(found.st_mode):
         raise StoreMismatch(f"{path} is a folder; give Jobs a file in it, e.g. {os.path.join(path, 'jobs.db')}")
     if not os.access(path, os.R_OK | os.W_OK):
@@ -452,6 +462,7 @@ def _create(path: str) -> None:
     except FileExistsError:  # another process was first
         return
     except OSError as error:
-        raise StoreMismatch(
-            f"{path} can't be created ({error.strerror}) by this user (uid {os.getuid()}); check the folder's owner, mode and mount"
-        ) from error
+        sentence = (
+            f"{path} can't be created ({error.strerror}) by this user (uid {os.getuid()}); check the folder's owner, mode, mount"
+        )
+        raise refused(error, sentence) from error

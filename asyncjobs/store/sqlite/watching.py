@@ -54,8 +54,9 @@ class Watch:
             self._socket.close()
         if self._looking is not None:
             self._looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._looking
+            await asyncio.wait({self._looking})
+            if not self._looking.cancelled():
+                self._looking.result()
 
     def __aiter__(self) -> Watch:
         return self

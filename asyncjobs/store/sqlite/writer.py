@@ -11,13 +11,14 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from asyncjobs.errors import AsyncJobsError, OutcomeUnknown, StoreClosed, StoreUnavailable
+from asyncjobs.errors import OutcomeUnknown, StoreClosed, StoreError, StoreUnavailable
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, Hopper, code_of, is_away, unavailable
+from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, Hopper, code_of, identity_of, is_away, replaced, unavailable
 from asyncjobs.store.sqlite.schema import quoted
 from asyncjobs.store.sqlite.siblings import Gate, Waker
 from asyncjobs.store.tally import Tally
@@ -27,6 +28,9 @@ logger = logging.getLogger("asyncjobs.store")
 BATCH_ROWS = 2_000  # of one transaction, so that nobody waits long behind a heap (an operation is never split)
 # Rows changed between checkpoints: at about six changed rows a page this keeps the log below some 16 MB (measured 2026-11).
 CHECKPOINT_CHANGES = 20_000
+# Bytes that the log may grow by between checkpoints, for large rows and for what siblings write. Once checkpointed and read by
+# nobody it is begun anew, and cut to LOG_KEPT first, so that growth past that is seen again.
+LOG_GROWTH = LOG_KEPT = 16 << 20
 
 
 class Rank(IntEnum):
@@ -70,6 +74,7 @@ class Operation:
     rows: int = 1
     ids: Sequence[str] = ()  # of an insert
     outcome: Any = field(default=None)  # a value, or an exception; written by the thread
+    settled: bool = field(default=False)  # the outcome stands, whatever becomes of the rest of the batch; written by the thread
 
 
 class Writer:
@@ -79,7 +84,8 @@ class Writer:
         self._path = path
         self._gate = gate
         self._waker = waker
-        self._hopper = Hopper(f"file:{quoted(path)}?mode=rw")
+        self._database = f"file:{quoted(path)}?mode=rw"
+        self._hopper = Hopper(self._database)
         self._pending: list[Operation] = []  # appended by submit(), taken by _run()
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -88,6 +94,7 @@ class Writer:
         self._identity: tuple[int, int] | None = None  # device and inode of the file that is open; the thread's
         self._checkpointer: sqlite3.Connection | None = None  # the thread's
         self._changes_seen = 0  # total_changes at the last checkpoint; the thread's
+        self._log_seen = 0  # bytes of the log at the last checkpoint, or as it was cut since; the thread's
         self._needs_reopening = False  # after an I/O error
 
     # --- on the loop ---
@@ -121,7 +128,7 @@ class Writer:
         ids: Sequence[str] = (),
     ) -> asyncio.Future[Any]:
         """Put this into the next transaction; the future has its value once that is committed."""
-        if self._closing or self._task is None:
+        if self._closing or self._task is None or self._task.done():
             raise StoreClosed
         future: asyncio.Future[Any] = self._task.get_loop().create_future()
         self._pending.append(Operation(rank, synced, act, future, now, rows, ids))
@@ -134,21 +141,27 @@ class Writer:
         self._arrived.set()
         if self._task is not None:
             await asyncio.wait({self._task})
-        try:
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        with suppress(StoreClosed):  # an attempt to reopen got no further than this
             await self._hopper.call(self._tear_down)
-        except StoreClosed:
-            pass
-        finally:
-            await self._hopper.close()
+        await self._hopper.close()
 
     async def _run(self) -> None:
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._pending:
-                await self._write(self._take())
-            if self._closing:
-                return
+        try:
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                while self._pending:
+                    await self._write(self._take())
+                if self._closing:
+                    return
+        finally:  # normally nothing is left; nobody may wait for a writer that is gone
+            for operation in self._pending:
+                operation.outcome = StoreClosed()
+                _resolve(operation)
+            self._pending = []
 
     def _take(self) -> list[Operation]:
         rows = 0
@@ -161,50 +174,60 @@ class Writer:
         return batch
 
     async def _write(self, batch: list[Operation]) -> None:
+        """Carry the batch out, and answer everybody, whatever happens."""
+        maybe_stored = False  # by a try that ended in an I/O error: nobody knows what is on disk
         try:
             if self._needs_reopening:
                 await self._reopen()
             failed = await self._hopper.call(lambda connection: self._commit(connection, batch))
-            if failed is not None and code_of(failed) == sqlite3.SQLITE_IOERR:
+            if self._needs_reopening:
+                maybe_stored = True
                 failed = await self._again(batch, failed)
             if failed is not None:
-                self._fail(batch, failed)
+                self._fail(batch, failed, maybe_stored)
         except sqlite3.Error as error:
-            self._fail(batch, error)
-        except AsyncJobsError as error:
-            for operation in batch:
-                operation.outcome = error
-        except BaseException as error:  # a bug of ours, or our own cancellation: nobody may wait for ever
-            for operation in batch:
-                operation.outcome = StoreUnavailable(f"{self._path}: the writer was stopped ({error!r})")
+            self._fail(batch, error, maybe_stored)
+        except Exception as error:  # a bug of ours: this batch pays for it, and the next begins on a clean connection
+            logger.exception("%s: the writer failed", self._path)
+            self._needs_reopening = True
+            self._fail(batch, error, maybe_stored=True)
+        except BaseException as error:  # the loop is coming down; the thread goes on by itself
+            self._fail(batch, error, maybe_stored=True)
             raise
         finally:
             for operation in batch:
                 _resolve(operation)
 
-    async def _again(self, batch: list[Operation], failed: sqlite3.Error) -> sqlite3.Error | None:
-        """After an I/O error nobody knows what is on disk: look with fresh eyes, and do what is idempotent once more.
+    async def _again(self, batch: list[Operation], failed: sqlite3.Error | None) -> sqlite3.Error | None:
+        """After an I/O error: look with fresh eyes, and do what is idempotent once more.
 
         A claim that had been committed after all turns up as a stray at its runner's next beats.
         """
-        self._needs_reopening = True
         logger.warning("%s: %s; reopening the database", self._path, failed)
         await self._reopen()
         return await self._hopper.call(lambda connection: self._commit(connection, batch))
 
     async def _reopen(self) -> None:
-        await self._hopper.close()
-        self._synchronous, self._checkpointer, self._changes_seen = "", None, 0
+        """Raises sqlite3 errors, and is to be tried again then."""
+        await self._disconnect()
+        self._synchronous, self._changes_seen = "", 0
         await self._connect()
         self._needs_reopening = False
 
-    def _fail(self, batch: list[Operation], error: sqlite3.Error) -> None:
-        unknown = code_of(error) == sqlite3.SQLITE_IOERR
+    def _fail(self, batch: list[Operation], error: BaseException, maybe_stored: bool) -> None:
         for operation in batch:
-            if unknown and operation.ids:
-                operation.outcome = OutcomeUnknown(unavailable(error, self._path).reason, operation.ids)
-            else:
-                operation.outcome = unavailable(error, self._path)
+            if not operation.settled:
+                operation.outcome = self._failure(operation, error, maybe_stored)
+
+    def _failure(self, operation: Operation, error: BaseException, maybe_stored: bool) -> StoreError:
+        if isinstance(error, sqlite3.Error):
+            failure = unavailable(error, self._path)
+        else:
+            failure = StoreUnavailable(f"{self._path}: the writer was stopped ({error!r})")
+        if maybe_stored and operation.ids:
+            failure = OutcomeUnknown(failure.reason, operation.ids)
+        failure.__cause__ = error
+        return failure
 
     # --- on the thread ---
 
@@ -216,29 +239,28 @@ class Writer:
             "trusted_schema = 0",
             "cell_size_check = 1",
             "temp_store = MEMORY",
-            "journal_size_limit = 67108864",
+            f"journal_size_limit = {LOG_KEPT}",
             "cache_size = -16384",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         if prepare is not None:
             prepare(connection)
-        self._identity = _identity(self._path)
+            self._identity = identity_of(self._path)
 
     def _commit(self, connection: sqlite3.Connection, batch: list[Operation]) -> sqlite3.Error | None:
         """Carry the batch out in one transaction; the error when the store failed, None when every outcome is written."""
-        if _identity(self._path) != self._identity:
-            gone = StoreUnavailable(
-                f"{self._path} was removed or replaced while it was open; stop the app, put the file back, start it again"
-            )
-            for operation in batch:
-                operation.outcome = gone
+        todo = sorted((operation for operation in batch if not operation.settled), key=lambda operation: operation.rank)
+        if identity_of(self._path) != self._identity:
+            for operation in todo:
+                operation.outcome = replaced(self._path)
             return None
         turn = self._gate.enter()
         try:
-            woken = self._transact(connection, sorted(batch, key=lambda operation: operation.rank))
-            if connection.total_changes - self._changes_seen > CHECKPOINT_CHANGES:
+            woken = self._transact(connection, todo)
+            if self._log_is_long(connection):
                 self._checkpoint(connection)
         except sqlite3.Error as error:
+            self._needs_reopening = code_of(error) == sqlite3.SQLITE_IOERR
             return error
         finally:
             if turn:
@@ -257,9 +279,11 @@ class Writer:
             if isinstance(error, sqlite3.Error) and is_away(error):
                 raise
             if len(batch) == 1:
-                batch[0].outcome = error
+                batch[0].outcome, batch[0].settled = error, True
                 return set()
             return set().union(*(self._transact(connection, [operation]) for operation in batch))
+        for operation in batch:
+            operation.settled = True
         return transaction.woken
 
     def _try(self, connection: sqlite3.Connection, batch: list[Operation]) -> Transaction:
@@ -275,6 +299,11 @@ class Writer:
         connection.execute("COMMIT")
         return transaction
 
+    def _log_is_long(self, connection: sqlite3.Connection) -> bool:
+        log = _size(self._path + "-wal")
+        self._log_seen = min(self._log_seen, log)
+        return connection.total_changes - self._changes_seen > CHECKPOINT_CHANGES or log - self._log_seen > LOG_GROWTH
+
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         """Move the log into the database, while nobody can write.
 
@@ -282,10 +311,10 @@ class Writer:
         no connection ever does it by itself, and this one does it by a helper while it holds the write lock. (What the last
         connection does as it closes happens under an exclusive lock, where the race can't be.)
         """
-        self._changes_seen = connection.total_changes
+        self._changes_seen, self._log_seen = connection.total_changes, _size(self._path + "-wal")
         try:
             if self._checkpointer is None:
-                self._checkpointer = sqlite3.connect(self._path, isolation_level=None)
+                self._checkpointer = sqlite3.connect(self._database, uri=True, isolation_level=None)
                 self._checkpointer.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -297,7 +326,8 @@ class Writer:
 
     def _tear_down(self, connection: sqlite3.Connection) -> None:
         if self._checkpointer is not None:
-            self._checkpointer.close()
+            with suppress(sqlite3.Error):
+                self._checkpointer.close()
             self._checkpointer = None
 
 
@@ -310,10 +340,8 @@ def _resolve(operation: Operation) -> None:
         operation.future.set_result(operation.outcome)
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    """Which file stands there. By stat: opening the file in this process and closing it would drop SQLite's locks on it."""
+def _size(path: str) -> int:
     try:
-        found = os.stat(path)
+        return os.stat(path).st_size
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return 0

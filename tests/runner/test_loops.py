@@ -1,0 +1,376 @@
+"""The runner's loops: what they do when the store fails, when something is lost, when a queue is paused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from asyncjobs import Jobs, State
+from asyncjobs.errors import StoreUnavailable
+from asyncjobs.outcome import Finish
+from asyncjobs.store.base import Claim, Claimed, RunnerInfo, Verdict
+from asyncjobs.store.memory import MemoryStore
+from tests.fakes import START, FakeClock, settled
+
+
+class FailingStore(MemoryStore):
+    """A memory store whose verbs fail as long as they are named in `failing`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failing: set[str] = set()
+        self.lose_next_claim = False
+
+    def _check(self, verb: str) -> None:
+        if verb in self.failing:
+            raise StoreUnavailable(f"{verb} fails")
+
+    async def open(self) -> None:
+        self._check("open")
+        await super().open()
+
+    async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
+        self._check("finish")
+        return await super().finish(finishes, now=now)
+
+    async def claim(self, claim: Claim, *, now: int) -> Claimed:
+        self._check("claim")
+        claimed = await super().claim(claim, now=now)
+        if self.lose_next_claim and claimed.jobs:
+            self.lose_next_claim = False
+            raise StoreUnavailable("the answer was lost")
+        return claimed
+
+
+@pytest.fixture
+def store(jobs: Jobs) -> FailingStore:
+    store = FailingStore()
+    jobs._store = store
+    return store
+
+
+async def test_outcomes_wait_in_memory_while_the_store_fails_and_land_when_it_is_back(
+    jobs: Jobs, clock: FakeClock, store: FailingStore
+) -> None:
+    ran = []
+
+    @jobs.task
+    async def work() -> str:
+        ran.append(1)
+        return "done"
+
+    async with jobs.running():
+        handle = await jobs.enqueue(work)
+        store.failing.add("finish")
+        await clock.advance(30)
+        assert await handle.status() is State.RUNNING
+        assert "finish fails" in jobs.problems["ledger"]
+        store.failing.clear()
+        await clock.advance(6)
+        assert await handle.result() == "done"
+        assert jobs.problems == {}
+    assert ran == [1]
+
+
+async def test_a_failing_claim_degrades_health_and_recovers(jobs: Jobs, clock: FakeClock, store: FailingStore) -> None:
+    @jobs.task
+    async def work() -> int:
+        return 1
+
+    store.failing.add("claim")
+    async with jobs.running():
+        handle = await jobs.enqueue(work)
+        await clock.advance(10)
+        assert "claim fails" in jobs.problems["dispatcher"]
+        store.failing.clear()
+        await clock.advance(10)
+        assert await handle.result() == 1
+        await clock.advance(10)
+        assert jobs.problems == {}
+
+
+async def test_a_store_that_is_away_at_the_start_starts_degraded_and_recovers(
+    jobs: Jobs, clock: FakeClock, store: FailingStore
+) -> None:
+    @jobs.task
+    async def work() -> int:
+        return 1
+
+    store.failing.add("open")
+    async with jobs.running():
+        assert "open fails" in jobs.problems["store"]
+        await clock.advance(20)
+        store.failing.clear()
+        await clock.advance(20)
+        assert jobs.problems == {}
+        handle = await jobs.enqueue(work)
+        await clock.advance(1)
+        assert await handle.result() == 1
+
+
+async def test_a_claim_whose_answer_was_lost_is_given_back_by_the_pulse(
+    jobs: Jobs, clock: FakeClock, store: FailingStore
+) -> None:
+    ran = []
+
+    @jobs.task
+    async def work() -> None:
+        ran.append(1)
+
+    async with jobs.running():
+        await clock.advance(0.2)
+        store.lose_next_claim = True
+        handle = await jobs.enqueue(work)
+        await clock.advance(0.05)
+        assert (await handle.job()).state is State.RUNNING
+        await clock.advance(5)
+        job = await handle.job()
+    assert (job.state, job.attempt, ran) == (State.SUCCEEDED, 1, [1])
+    assert [record.outcome for record in job.attempts] == ["released", "succeeded"]
+
+
+async def test_a_crashed_loop_is_started_again_and_named(
+    jobs: Jobs, clock: FakeClock, store: FailingStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = store.orphans
+    failures = iter([True])
+
+    async def broken(limit: int) -> Any:
+        if next(failures, False):
+            raise ZeroDivisionError("a bug")
+        return await original(limit)
+
+    async with jobs.running():
+        await clock.advance(0.1)
+        monkeypatch.setattr(store, "orphans", broken)
+        await clock.advance(0.3)
+        assert "a bug" in jobs.problems["janitor"]
+        assert "the janitor loop crashed" in caplog.text
+
+
+async def test_the_jobs_of_a_dead_runner_are_put_back_before_start_returns(
+    jobs: Jobs, clock: FakeClock, store: FailingStore
+) -> None:
+    @jobs.task
+    async def work() -> int:
+        return 1
+
+    async with jobs.running(work=()):
+        handle = await jobs.enqueue(work)
+        await store.register(RunnerInfo("dead", 1, "h", "0", START), now=clock.now())
+        await store.claim(Claim("dead", {"default": 1}, frozenset([work.name])), now=clock.now())
+        store._data.alive.discard("dead")
+    async with jobs.running(work=()):
+        job = await handle.job()
+        assert (job.state, job.attempt, job.crashes) == (State.QUEUED, 0, 1)
+        assert job.run_at - clock.now() == 1_000
+
+
+async def test_a_paused_queue_starts_nothing_until_it_is_resumed(jobs: Jobs, clock: FakeClock) -> None:
+    ran = []
+
+    @jobs.task(queue="slow")
+    async def work() -> None:
+        ran.append(1)
+
+    async with jobs.running():
+        await clock.advance(0.2)
+        await jobs.pause("slow")
+        await settled()
+        await jobs.enqueue(work)
+        await clock.advance(10)
+        assert ran == []
+        assert (await jobs.stats()).queues[-1].paused
+        await jobs.resume("slow")
+        await clock.advance(0.1)
+        assert ran == [1]
+
+
+async def test_limits_hold_and_one_full_queue_does_not_stop_another(jobs: Jobs, clock: FakeClock) -> None:
+    release = asyncio.Event()
+    most: dict[str, int] = {"one": 0, "slow": 0}
+    now_running: dict[str, int] = {"one": 0, "slow": 0}
+
+    def body(queue: str) -> Any:
+        async def wait() -> None:
+            now_running[queue] += 1
+            most[queue] = max(most[queue], now_running[queue])
+            await release.wait()
+            now_running[queue] -= 1
+
+        return wait
+
+    one, slow = (jobs.task(name=queue, queue=queue)(body(queue)) for queue in ("one", "slow"))
+    async with jobs.running():
+        for _ in range(5):
+            await one.enqueue()
+        await clock.advance(1)
+        for _ in range(5):
+            await slow.enqueue()
+        await clock.advance(1)
+        assert (now_running["one"], now_running["slow"]) == (1, 2)
+        release.set()
+        await clock.advance(1)
+    assert most == {"one": 1, "slow": 2}
+
+
+async def test_a_job_nobody_knows_is_held_and_runs_once_somebody_does(jobs: Jobs, clock: FakeClock, store: FailingStore) -> None:
+    old = jobs.task(name="old.name")(_nothing)
+    async with jobs.running(work=()):
+        handle = await jobs.enqueue(old)
+
+    without = Jobs("memory:", queues={"default": 1}, clock=clock)
+    without._store = store
+    async with without.running():
+        await clock.advance(5)
+        job = await without.get(handle.id)
+        assert job is not None
+        assert (job.view(clock.now()), job.attempt) == ("held", 0)
+        assert (await without.stats()).queues[0].held == 1
+
+    renamed = Jobs("memory:", queues={"default": 1}, clock=clock)
+    renamed._store = store
+    renamed.task(name="new.name", aliases=["old.name"])(_nothing)
+    async with renamed.running():
+        await clock.advance(5)
+        job = await renamed.get(handle.id)
+    assert job is not None
+    assert (job.state, job.attempt) == (State.SUCCEEDED, 1)
+
+
+async def _nothing() -> None: ...
+
+
+async def test_a_suspect_runs_alone_and_the_others_wait_for_it(jobs: Jobs, clock: FakeClock, store: FailingStore) -> None:
+    beside: list[int] = []
+    release = asyncio.Event()
+
+    @jobs.task
+    async def suspect() -> None:
+        beside.append(jobs.slots["default"].busy)
+        await release.wait()
+        beside.append(jobs.slots["default"].busy)
+
+    @jobs.task
+    async def other() -> None: ...
+
+    async with jobs.running(work=()):
+        handle = await jobs.enqueue(suspect)
+        for crash in ("first", "second"):
+            await store.register(RunnerInfo(crash, 1, "h", "0", START), now=clock.now())
+            await store.claim(Claim(crash, {"default": 1}, frozenset([suspect.name])), now=clock.now())
+            store._data.alive.discard(crash)
+            await clock.advance(1.3)
+    async with jobs.running():
+        await clock.advance(11)
+        assert beside == [1]
+        waiting = [await jobs.enqueue(other) for _ in range(3)]
+        await clock.advance(5)
+        assert [await one.status() for one in waiting] == [State.QUEUED] * 3
+        release.set()
+        await clock.advance(2)
+        assert [await one.status() for one in waiting] == [State.SUCCEEDED] * 3
+        job = await handle.job()
+    assert beside == [1, 1]
+    assert (job.state, job.crashes) == (State.SUCCEEDED, 0)
+
+
+async def test_a_busy_runner_stops_claiming_for_a_suspect_a_minute_at_most(
+    jobs: Jobs, clock: FakeClock, store: FailingStore
+) -> None:
+    release = asyncio.Event()
+
+    @jobs.task
+    async def suspect() -> None: ...
+
+    @jobs.task
+    async def endless() -> None:
+        await release.wait()
+
+    @jobs.task
+    async def other() -> None: ...
+
+    async with jobs.running(work=()):
+        await jobs.enqueue(suspect)
+        for crash in ("first", "second"):
+            await store.register(RunnerInfo(crash, 1, "h", "0", START), now=clock.now())
+            await store.claim(Claim(crash, {"default": 1}, frozenset([suspect.name])), now=clock.now())
+            store._data.alive.discard(crash)
+            await clock.advance(1.3)
+    async with jobs.running():
+        await clock.advance(1)
+        await jobs.enqueue(endless)
+        await clock.advance(15)
+        handle = await jobs.enqueue(other)
+        await clock.advance(30)
+        assert await handle.status() is State.QUEUED
+        await clock.advance(45)
+        assert await handle.status() is State.SUCCEEDED
+        release.set()
+        await clock.advance(1)
+
+
+async def test_a_job_that_blocks_the_loop_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    jobs = Jobs("memory:")
+    named = threading.Event()
+
+    class Listen(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "blocked" in record.getMessage():
+                named.set()
+
+    @jobs.task(name="the.culprit")
+    async def block() -> bool:
+        return named.wait(20)
+
+    listener = Listen()
+    logging.getLogger("asyncjobs.runner").addHandler(listener)
+    try:
+        async with jobs.running():
+            handle = await jobs.enqueue(block)
+            assert await handle.result(timeout=30)
+    finally:
+        logging.getLogger("asyncjobs.runner").removeHandler(listener)
+    assert f"job the.culprit {handle.id}" in caplog.text
+    assert "named.wait(20)" in caplog.text
+
+
+async def test_stopping_releases_what_runs_and_keeps_its_attempt(jobs: Jobs, clock: FakeClock, store: FailingStore) -> None:
+    jobs._shutdown_timeout = 0.2
+
+    @jobs.task
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    async with jobs.running():
+        handle = await jobs.enqueue(wait)
+        await clock.advance(0.2)
+        assert await handle.status() is State.RUNNING
+    await store.open()
+    (job,) = await store.get([handle.id])
+    assert job is not None
+    assert (job.state, job.attempt, job.attempts[-1].outcome) == (State.QUEUED, 0, "released")
+
+
+async def test_a_job_may_enqueue_while_the_runner_drains(jobs: Jobs, clock: FakeClock, store: FailingStore) -> None:
+    handles = []
+    stopping = asyncio.Event()
+
+    @jobs.task
+    async def last() -> None:
+        await stopping.wait()
+        handles.append(await jobs.enqueue(last))
+
+    async with jobs.running():
+        await jobs.enqueue(last)
+        await clock.advance(0.2)
+        asyncio.get_running_loop().call_later(0.05, stopping.set)
+    await store.open()
+    (job,) = await store.get([handles[0].id])
+    assert job is not None
+    assert job.state is State.QUEUED
