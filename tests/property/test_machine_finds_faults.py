@@ -20,7 +20,7 @@ from tests.store.worlds import MemoryWorld, World
 
 # Seeded, so that it is the same search every time; without shrinking, since only the fact counts.
 SEARCH = settings(
-    max_examples=400,
+    max_examples=1_500,
     stateful_step_count=40,
     derandomize=True,
     database=None,
