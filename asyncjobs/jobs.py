@@ -24,6 +24,7 @@ from asyncjobs.errors import (
     PayloadTooLarge,
     Stopping,
     StoreClosed,
+    StoreUnavailable,
     UnknownQueue,
     UsedAfterFork,
     WrongLoop,
@@ -494,6 +495,8 @@ class Jobs:
             raise UsedAfterFork(life.pid, os.getpid())
         if life.loop is not asyncio.get_running_loop():
             raise WrongLoop("Jobs", in_thread=life.thread != threading.get_ident())
+        if not life.runner.ready:
+            raise StoreUnavailable(f"the store is not open yet ({life.runner.health.reasons.get('store', 'starting')})")
         return life.runner
 
     def _loop_for_thread(self) -> asyncio.AbstractEventLoop:

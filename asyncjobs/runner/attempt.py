@@ -94,10 +94,13 @@ class Attempt:
         return self._runs
 
     def stop(self, reason: Stop) -> None:
-        """Ask the function to end. The first reason stands: what comes later finds it ending already."""
+        """Ask the function to end. The first reason stands, and it is asked once: a second cancellation would interrupt its
+        cleaning up. Only the shutdown asks again."""
         if self._stop is None:
             self._stop = reason
             self._grace = self._around.clock.call_later(CANCEL_GRACE, self._overstays)
+        elif reason is not Stop.SHUTDOWN:
+            return
         self._context._stop()
         self.runs.cancel()
 

@@ -62,12 +62,12 @@ class Ledger:
     async def run(self) -> None:
         """Write what comes, until close() and nothing is left."""
         while True:
-            await self._bell.wait()
-            while self._pending:
+            while self._pending:  # before the first wait too: what an earlier run() could not write is still here
                 await self._write()
             self._empty.set()
             if self._closing:
                 return
+            await self._bell.wait()
 
     async def flushed(self) -> None:
         """Wait until everything is in the store."""
@@ -83,8 +83,13 @@ class Ledger:
         now, chance = self._clock.now(), self._clock.random
         finishes = [settle(job, outcome, now=now, chance=chance()) for job, outcome in batch]
         self._writing = {finish.id: finish.token for finish in finishes}
-        verdicts = await self._persist(finishes, now)
-        self._writing = {}
+        try:
+            verdicts = await self._persist(finishes, now)
+        except BaseException:  # a bug, or the end: what is not written stays here
+            self._pending = batch + self._pending
+            raise
+        finally:
+            self._writing = {}
         for (job, outcome), finish, verdict in zip(batch, finishes, verdicts, strict=True):
             if verdict is Verdict.APPLIED:
                 _log(job, outcome, finish, now)

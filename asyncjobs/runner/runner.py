@@ -106,6 +106,11 @@ class Runner:
         return self._slots.stats()
 
     @property
+    def ready(self) -> bool:
+        """Whether the store has let us in: False while a start is degraded."""
+        return self._entered
+
+    @property
     def backlog(self) -> int:
         """Outcomes that wait to be written."""
         return self._ledger.backlog

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from asyncjobs import Cancel, JobContext, JobFailed, Jobs, ResultNotKept, Retry, RetryAfter, Snooze, State, current_job
+from asyncjobs.clock import sleep
 from asyncjobs.job import Job
 from tests.fakes import FakeClock, settled
 
@@ -351,3 +352,23 @@ async def test_a_job_does_not_inherit_the_callers_context(jobs: Jobs, clock: Fak
         await jobs.enqueue(look)
         await clock.advance(0.2)
     assert seen == ["none"]
+
+
+async def test_a_cancelled_job_is_cancelled_once_and_may_clean_up(jobs: Jobs, clock: FakeClock) -> None:
+    cleaned = []
+
+    @jobs.task
+    async def careful() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await sleep(clock, 3)
+            cleaned.append(1)
+
+    async with jobs.running():
+        handle = await jobs.enqueue(careful)
+        await clock.advance(0.2)
+        await handle.cancel()
+        await clock.advance(5)
+        assert await handle.status() is State.CANCELLED
+    assert cleaned == [1]

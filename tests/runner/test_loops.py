@@ -104,6 +104,8 @@ async def test_a_store_that_is_away_at_the_start_starts_degraded_and_recovers(
     store.failing.add("open")
     async with jobs.running():
         assert "open fails" in jobs.problems["store"]
+        with pytest.raises(StoreUnavailable, match="open fails"):
+            await jobs.enqueue(work)
         await clock.advance(20)
         store.failing.clear()
         await clock.advance(20)
@@ -374,3 +376,26 @@ async def test_a_job_may_enqueue_while_the_runner_drains(jobs: Jobs, clock: Fake
     (job,) = await store.get([handles[0].id])
     assert job is not None
     assert job.state is State.QUEUED
+
+
+async def test_a_bug_while_outcomes_are_written_loses_none(
+    jobs: Jobs, clock: FakeClock, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = store.finish
+    failures = iter([True])
+
+    async def broken(finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
+        if next(failures, False):
+            raise ZeroDivisionError("a bug")
+        return await original(finishes, now=now)
+
+    monkeypatch.setattr(store, "finish", broken)
+
+    @jobs.task
+    async def work() -> int:
+        return 1
+
+    async with jobs.running():
+        handle = await jobs.enqueue(work)
+        await clock.advance(1)
+        assert await handle.result() == 1
