@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
 from asyncjobs.codec import decode_meta
+from asyncjobs.errors import ArgumentError
 from asyncjobs.job import Job, Progress
 
 logger = logging.getLogger("asyncjobs.job")
@@ -84,8 +86,11 @@ class JobContext:
         return self._stopping
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
-        """Say how far the job is. Never waits: the latest word is stored about once a second. Callable from any thread."""
-        self._report(self._job, Progress(done, total, note))
+        """Say how far the job is. Never waits: the latest word is stored about once a second. Callable from any thread.
+
+        Raises ArgumentError for what is no finite number.
+        """
+        self._report(self._job, Progress(_number(done, "done"), None if total is None else _number(total, "total"), str(note)))
 
     def _stop(self) -> None:
         self._stopping = True
@@ -107,6 +112,12 @@ def current_job() -> JobContext | None:
 def enter(context: JobContext) -> None:
     """Make `context` the current one, in this contextvars.Context."""
     _current.set(context)
+
+
+def _number(value: float, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise ArgumentError(f"progress({what}={value!r}): give a finite int or float")
+    return value
 
 
 def _utc(milliseconds: int) -> datetime:

@@ -17,6 +17,8 @@ from asyncjobs.retry import MAX_DELAY, delay
 CRASH_DELAYS = (1.0, 10.0)  # seconds before a job whose process died under it once, twice, is tried again
 MAX_CRASHES = 3  # so many in a row, the last one alone, and the job is taken for what killed its process
 
+ABANDONED = -1  # `crashes` of a job that outlived its runner's orderly shutdown
+
 # --- what users raise ------------------------------------------------------------------------------------------------
 
 
@@ -31,9 +33,9 @@ class Snooze(Exception):
 class Cancel(Exception):
     """Raise in a job to end it as cancelled: no retry, no failure."""
 
-    def __init__(self, why: str = "") -> None:
-        super().__init__(why)
-        self.why = why
+    def __init__(self, why: object = "") -> None:
+        self.why = str(why)
+        super().__init__(self.why)
 
 
 class RetryAfter(Exception):
@@ -167,7 +169,12 @@ def _failed(job: Job, word: str, error: Error, retryable: bool, retry_after: flo
 
 
 def _lost(job: Job, now: int) -> Finish:
-    """A first and second crash wait a little; a third, which only a job run alone can be blamed for, is the last."""
+    """A first and second crash wait a little; a third, which only a job run alone can be blamed for, is the last.
+
+    What an orderly shutdown left running is no crash (see Store.abandon).
+    """
+    if job.crashes == ABANDONED:
+        return _again(job, "released", now, give_back=True)
     crashes = job.crashes + 1
     if crashes >= MAX_CRASHES and job.hold is Hold.ALONE:
         error = Error(

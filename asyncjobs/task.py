@@ -73,8 +73,13 @@ class Call(Generic[R]):
             priority=task.priority if options.priority is None else options.priority,
             policy=task.policy if options.retry is None else task.policy_with(options.retry),
             unique_key=options.unique,
-            survives=task.survives,
+            survives=self._survives(),
         )
+
+    def _survives(self) -> Survives:
+        """The task's word; but whether an id or a key was met is known only once it is written, so these wait for that."""
+        met = self.options.id is not None or self.options.unique is not None
+        return "crash" if met and self.task.survives == "nothing" else self.task.survives
 
 
 class Configured(Generic[P, R]):

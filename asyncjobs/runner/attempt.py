@@ -66,7 +66,7 @@ class Surroundings:
 class Attempt:
     """One run of `job`, identified by (job.id, job.token)."""
 
-    __slots__ = ("_around", "_context", "_grace", "_runs", "_stop", "_task", "_timer", "job", "stuck")
+    __slots__ = ("_around", "_context", "_grace", "_outcome", "_runs", "_stop", "_task", "_timer", "job", "stuck")
 
     def __init__(self, job: Job, task: Task[..., Any, Any], around: Surroundings) -> None:
         self.job = job
@@ -77,7 +77,8 @@ class Attempt:
         self._stop: Stop | None = None  # written by stop(), before the cancellation it explains
         self._timer: Timer | None = None  # the deadline
         self._grace: Timer | None = None
-        self._runs: asyncio.Task[Outcome] | None = None
+        self._runs: asyncio.Task[None] | None = None
+        self._outcome: Outcome | None = None  # written by _run; kept here, since a task's result is lost when it is cancelled
 
     def start(self) -> None:
         """Begin; `on_end` is called when the function has returned."""
@@ -89,7 +90,7 @@ class Attempt:
         self._runs.add_done_callback(self.ended)
 
     @property
-    def runs(self) -> asyncio.Task[Outcome]:
+    def runs(self) -> asyncio.Task[None]:
         assert self._runs is not None, "start() comes first"
         return self._runs
 
@@ -116,18 +117,25 @@ class Attempt:
         )  # fmt: skip
         self._around.on_stuck(self)
 
-    def ended(self, runs: asyncio.Task[Outcome]) -> None:
+    def ended(self, runs: asyncio.Task[None]) -> None:
         """The function has returned: tell how."""
         for timer in (self._timer, self._grace):
             if timer is not None:
                 timer.cancel()
-        self._around.on_end(self, self._unbegun() if runs.cancelled() else runs.result())
+        self._around.on_end(self, self._outcome or self._unbegun())
 
     def _unbegun(self) -> Outcome:
         """Cancelled before its first line."""
         return Cancelled("cancelled before it began") if self._stop is Stop.CANCEL else Released()
 
-    async def _run(self) -> Outcome:
+    async def _run(self) -> None:
+        """Never raises: SystemExit and KeyboardInterrupt would end the server's loop, wherever user code raises them."""
+        try:
+            self._outcome = await self._perform()
+        except BaseException as raised:
+            self._outcome = Failed(error_of(raised))
+
+    async def _perform(self) -> Outcome:
         task = self._task
         try:
             args, kwargs = task.arguments.decode(self.job.args)
@@ -141,7 +149,7 @@ class Attempt:
                 value = await task.function(*args, **kwargs)
             else:
                 value = await self._in_thread(lambda: task.function(*args, **kwargs))
-        except BaseException as raised:  # user code: SystemExit and KeyboardInterrupt would end the server's loop
+        except BaseException as raised:  # user code: see _run
             return self._outcome_of(raised)
         return self._success(value)
 

@@ -160,8 +160,10 @@ class Dispatcher:
                 self._due[queue] = now
             else:
                 self._due[queue] = upcoming
-        self._alone_due = NEVER if claimed.alone_due is None else claimed.alone_due
-        if self._alone_due == NEVER:
+        if claimed.alone_due is not None:
+            self._alone_due = claimed.alone_due
+        elif wants.keys() >= {queue for queue in self._queues if queue not in self._paused}:  # else it may be another queue's
+            self._alone_due = NEVER
             self._yielding_since = None
 
     def _wants_quiet(self) -> bool:

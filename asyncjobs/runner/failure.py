@@ -11,8 +11,14 @@ FRAMES = 64
 
 
 def error_of(raised: BaseException) -> Error:
-    """Type, message and traceback of what a job raised; causes and notes included, our own frame left out."""
-    return Error(type_name(type(raised)), _cut(_message(raised), MESSAGE_LIMIT), _cut(_traceback(raised), ERROR_LIMIT))
+    """Type, message and traceback of what a job raised; causes and notes included, our own frame left out.
+
+    Never raises: an exception's class, `__str__`, notes and frames are user code, and may raise anything, SystemExit too.
+    """
+    try:
+        return Error(type_name(type(raised)), _cut(str(raised), MESSAGE_LIMIT), _cut(_traceback(raised), ERROR_LIMIT))
+    except BaseException:
+        return Error("UnspeakableError", "the job raised an exception that can't be put into words: its own methods raise")
 
 
 def type_name(kind: type[BaseException]) -> str:
@@ -20,19 +26,9 @@ def type_name(kind: type[BaseException]) -> str:
     return kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _message(raised: BaseException) -> str:
-    try:
-        return str(raised)
-    except Exception as error:  # user code: __str__ may do anything
-        return f"<its __str__ raised {type(error).__name__}>"
-
-
 def _traceback(raised: BaseException) -> str:
     frames = raised.__traceback__.tb_next if raised.__traceback__ else None
-    try:
-        return "".join(traceback.format_exception(type(raised), raised, frames, limit=-FRAMES))
-    except Exception as error:  # user code again: __str__, __notes__, a source loader
-        return f"<no traceback: formatting it raised {type(error).__name__}>"
+    return "".join(traceback.format_exception(type(raised), raised, frames, limit=-FRAMES))
 
 
 def _cut(text: str, limit: int) -> str:

@@ -15,6 +15,7 @@ from asyncjobs.errors import StoreUnavailable
 from asyncjobs.job import Job, State
 from asyncjobs.outcome import Failed, Finish, Outcome, TimedOut, settle
 from asyncjobs.runner.bell import Bell
+from asyncjobs.runner.failure import error_of
 from asyncjobs.runner.health import Health
 from asyncjobs.runner.supervise import pause_after
 from asyncjobs.store.base import Store, Verdict
@@ -80,8 +81,8 @@ class Ledger:
 
     async def _write(self) -> None:
         batch, self._pending = self._pending, []
-        now, chance = self._clock.now(), self._clock.random
-        finishes = [settle(job, outcome, now=now, chance=chance()) for job, outcome in batch]
+        now = self._clock.now()
+        finishes = [self._settle(job, outcome, now) for job, outcome in batch]
         self._writing = {finish.id: finish.token for finish in finishes}
         try:
             verdicts = await self._persist(finishes, now)
@@ -96,6 +97,14 @@ class Ledger:
                 self._on_settled(job, finish)
             elif verdict is Verdict.LOST:
                 logger.warning("job %s (%s): attempt %d was superseded; its outcome is dropped", job.id, job.name, job.attempt)
+
+    def _settle(self, job: Job, outcome: Outcome, now: int) -> Finish:
+        """By policy; what policy can't digest (values that a job subclassed or overwrote) is that job's failure alone."""
+        try:
+            return settle(job, outcome, now=now, chance=self._clock.random())
+        except Exception as error:
+            logger.exception("job %s (%s): its end could not be settled", job.id, job.name)
+            return settle(job, Failed(error_of(error)), now=now, chance=self._clock.random())
 
     async def _persist(self, finishes: Sequence[Finish], now: int) -> Sequence[Verdict]:
         """Until it is done: finish is idempotent, and giving up would run finished work again."""

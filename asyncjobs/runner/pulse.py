@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from asyncjobs.clock import Clock
+from asyncjobs.errors import StoreUnavailable
 from asyncjobs.job import Job, Progress
 from asyncjobs.outcome import Released
 from asyncjobs.runner.bell import Bell
@@ -71,7 +72,11 @@ class Pulse:
         began = self._clock.monotonic()
         notes, self._notes = self._notes, {}
         if notes:
-            await self._store.note(notes)
+            try:
+                await self._store.note(notes)
+            except StoreUnavailable:
+                self._notes = {**notes, **self._notes}
+                raise
         beat = await self._store.beat(self._runner, now=self._clock.now())
         for id in beat.cancels:
             self._cancel(id)

@@ -209,6 +209,7 @@ class Runner:
             await self._within(self._idle.wait(), deadline - reserve)
             await self._cancel_attempts(deadline - reserve * (1 - CANCEL_WAIT))
             await self._within(self._flush(), deadline - reserve / 10)
+            await self._within(self._abandon(), deadline - reserve / 20)
         finally:
             self._end_loops()
             self._watchdog.stop()
@@ -231,6 +232,10 @@ class Runner:
     async def _flush(self) -> None:
         if self._entered:
             await self._ledger.flushed()
+
+    async def _abandon(self) -> None:
+        if self._entered and self._attempts:
+            await self._store.abandon({id: attempt.job.token for id, attempt in self._attempts.items()})
 
     def _end_loops(self) -> None:
         self._pulse.stop()

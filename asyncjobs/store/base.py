@@ -292,6 +292,12 @@ class Store(Reader, Protocol):
     async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
         """Keep the progress of attempts, job id → (token, progress); ignored where the token is not the running one."""
 
+    async def abandon(self, attempts: Mapping[str, int]) -> None:
+        """These attempts, job id → token, outlive their runner's orderly shutdown: when they are orphans, they are no crash.
+
+        Sets `crashes` to ABANDONED; ignored where the token is not the running one.
+        """
+
     async def orphans(self, limit: int) -> Sequence[Job]:
         """Running jobs whose runner is dead or retired on the store's evidence. Changes nothing: settle them by `finish`."""
 

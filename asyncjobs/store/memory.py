@@ -14,7 +14,7 @@ from math import inf
 
 from asyncjobs.errors import StoreClosed
 from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Hold, Job, NewJob, Progress, State
-from asyncjobs.outcome import Finish
+from asyncjobs.outcome import ABANDONED, Finish
 from asyncjobs.store.base import (
     COUNT_LIMIT,
     HISTORY_KEPT,
@@ -201,6 +201,13 @@ class MemoryStore:
             job = data.jobs.get(id)
             if job is not None and job.state is State.RUNNING and job.token == token:
                 data.put(replace(job, progress=progress))
+
+    async def abandon(self, attempts: Mapping[str, int]) -> None:
+        data, _ = self._write()
+        for id, token in attempts.items():
+            job = data.jobs.get(id)
+            if job is not None and job.state is State.RUNNING and job.token == token:
+                data.put(replace(job, crashes=ABANDONED))
 
     async def orphans(self, limit: int) -> Sequence[Job]:
         data = self._read()

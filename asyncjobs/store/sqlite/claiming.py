@@ -57,10 +57,9 @@ class _Search:
                 break
             rows = execute(sql.CLAIMABLE_BUT, (queue, priority, dumps(sorted(skip)), limit + 1)).fetchall()
         due = []
-        for seq, run_at, name in rows:
-            if name not in tasks:
-                continue  # due later, unknown here: somebody may know it then
+        for seq, run_at, _ in rows:  # what is due among them is known here
             if run_at > self.now:
+                # Of a task unknown here, too: a known one may hide behind it, beyond the limit, and it is to be held then.
                 self._more_at(run_at)
                 break
             due.append((run_at + PRIORITY_STEP * priority, seq, run_at))

@@ -158,13 +158,11 @@ def _queue_stats(cursor: sqlite3.Cursor, queue: str, counters: dict[str, int], p
     states = {state: counters.get(state, 0) for state in STATES}
     held = counters.get(HELD, 0)
     claimable = states[STATES[0]] - held
-    scheduled = sum(
-        cursor.execute(sql.SCHEDULED, (queue, priority, now, COUNT_LIMIT + 1)).fetchone()[0] for priority in PRIORITIES
-    )
+    scheduled = _count(cursor, sql.SCHEDULED, queue, now)
     scheduled_more = scheduled > COUNT_LIMIT
     waiting = claimable - scheduled
     if scheduled_more:  # the rest can't be split exactly: count the due ones, which are what matters
-        waiting = sum(cursor.execute(sql.DUE, (queue, priority, now, COUNT_LIMIT + 1)).fetchone()[0] for priority in PRIORITIES)
+        waiting = _count(cursor, sql.DUE, queue, now)
     oldest = [cursor.execute(sql.OLDEST, (queue, priority)).fetchone()[0] for priority in PRIORITIES]
     return QueueStats(
         states=states,
@@ -178,6 +176,14 @@ def _queue_stats(cursor: sqlite3.Cursor, queue: str, counters: dict[str, int], p
         paused=paused,
         totals={metric: counters.get(total_of(metric), 0) for metric in TOTALS},
     )
+
+
+def _count(cursor: sqlite3.Cursor, statement: str, queue: str, now: int) -> int:
+    """How many jobs of all priorities, as far as COUNT_LIMIT + 1."""
+    found = 0
+    for priority in PRIORITIES:
+        found += cursor.execute(statement, (queue, priority, now, COUNT_LIMIT + 1 - found)).fetchone()[0]
+    return found
 
 
 def _position(after: str | None) -> int:

@@ -33,6 +33,11 @@ UPDATE jobs SET run_at = :now
 WHERE state = 0 AND queue = :queue AND priority = :priority AND hold = 0 AND run_at > :now
     AND token = 0 AND scheduled_at = enqueued_at
 """
+# jobs_held: they must not wait either, once somebody knows them
+MAKE_HELD_DUE = """
+UPDATE jobs SET run_at = :now
+WHERE state = 0 AND hold = 1 AND hold <> 0 AND run_at > :now AND token = 0 AND scheduled_at = enqueued_at
+"""
 
 # the primary key; RETURNING answers in no order, so the caller sorts
 START = f"""
@@ -55,6 +60,7 @@ REQUEUE = """
 UPDATE jobs SET state = 0, run_at = ?, attempt = 0, crashes = 0, result = NULL, error = NULL, progress = NULL, finished_at = NULL
 WHERE seq = ?
 """
+ABANDON = "UPDATE jobs SET crashes = ? WHERE id = ? AND token = ? AND state = 1"
 NOTE = "UPDATE jobs SET progress = ? WHERE id = ? AND token = ? AND state = 1"
 
 # jobs_held

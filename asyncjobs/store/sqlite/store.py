@@ -16,7 +16,7 @@ from typing import Any
 from asyncjobs.clock import Clock, SystemClock, pause
 from asyncjobs.errors import ConfigurationError, StoreClosed, StoreMismatch
 from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Job, NewJob, Progress, State
-from asyncjobs.outcome import Finish
+from asyncjobs.outcome import ABANDONED, Finish
 from asyncjobs.store.base import (
     HISTORY_KEPT,
     Beat,
@@ -239,6 +239,10 @@ class SQLiteStore:
             Rank.CHANGE, lambda t: t.cursor.executemany(sql.NOTE, rows) and None, synced=False, rows=len(rows)
         )
 
+    async def abandon(self, attempts: Mapping[str, int]) -> None:
+        rows = [(ABANDONED, askable(id), token) for id, token in attempts.items()]
+        await self._writing().submit(Rank.CHANGE, lambda t: t.cursor.executemany(sql.ABANDON, rows) and None, synced=False)
+
     async def orphans(self, limit: int) -> Sequence[Job]:
         self._writing()
         return await self._reader.orphans(limit, self._judge)
@@ -312,8 +316,8 @@ class SQLiteStore:
         watch = Watch(
             self._waker, next(reversed(self._runners), None), self._reader, lambda: bool(self._gate.siblings), self._clock
         )
-        watch.start(asyncio.get_running_loop())
         try:
+            await watch.start()
             yield watch
         finally:
             await watch.stop()
@@ -405,6 +409,7 @@ def _make_due(transaction: Transaction, now: int) -> None:
         for priority in PRIORITIES:
             transaction.cursor.execute(sql.MAKE_DUE, {"now": now, "queue": queue, "priority": priority})
         transaction.woken.add(queue)
+    transaction.cursor.execute(sql.MAKE_HELD_DUE, {"now": now})
 
 
 def _unhold(transaction: Transaction, tasks: frozenset[str]) -> None:

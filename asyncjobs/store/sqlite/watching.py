@@ -37,8 +37,9 @@ class Watch:
         self._looking: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    async def start(self) -> None:
+        """From its return on nothing is missed."""
+        self._loop = loop = asyncio.get_running_loop()
         if self._runner is not None:
             try:
                 self._socket = self._waker.listen(self._runner)
@@ -46,7 +47,7 @@ class Watch:
                 logger.warning("other processes can't wake this one (%s); it looks twice a second instead", error)
             else:
                 loop.add_reader(self._socket.fileno(), self._receive)
-        self._looking = loop.create_task(self._look(), name="asyncjobs watch")
+        self._looking = loop.create_task(self._look(await self._version()), name="asyncjobs watch")
 
     async def stop(self) -> None:
         if self._socket is not None and self._loop is not None:
@@ -77,17 +78,16 @@ class Watch:
                 self._anything |= not text
                 self._arrived.set()
 
-    async def _look(self) -> None:
-        seen = -1
+    async def _look(self, seen: int | None) -> None:
         while True:
             await sleep(self._clock, FALLBACK)
-            if not self._has_siblings():
-                continue
-            try:
-                version = await self._reader.data_version()
-            except (StoreUnavailable, StoreClosed):
-                continue
-            if seen not in (-1, version):
-                self._anything = True
+            version = await self._version() if self._has_siblings() else None
+            if version not in (None, seen):
+                seen, self._anything = version, True
                 self._arrived.set()
-            seen = version
+
+    async def _version(self) -> int | None:
+        try:
+            return await self._reader.data_version()
+        except (StoreUnavailable, StoreClosed):
+            return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from asyncjobs.job import PRIORITY_STEP, Hold, Job, State
 from asyncjobs.store.base import Store
 from tests.store.acts import NOW, claim, claim_alone, end, ids, one, put, queue_stats, retry, sign_on, success, take
 
 
-async def suspect(store: Store, id: str, run_at: int = NOW, queue: str = "default", **fields: object) -> Job:
+async def suspect(store: Store, id: str, run_at: int = NOW, queue: str = "default", **fields: Any) -> Job:
     """A job that two processes died under."""
     await sign_on(store)
     await put(store, id, queue=queue, **fields)
@@ -49,6 +51,11 @@ async def test_claim_alone_takes_the_first_over_all_wanted_queues(store: Store) 
     assert ids((await claim_alone(store, wants={"default": 1, "mail": 1}, now=NOW + 5)).jobs) == ["b"]
 
 
+async def test_claim_alone_takes_nothing_of_a_queue_of_which_nothing_is_wanted(store: Store) -> None:
+    await suspect(store, "a")
+    assert list((await claim_alone(store, wants={"default": 0})).jobs) == []
+
+
 async def test_claim_alone_goes_by_priority_too(store: Store) -> None:
     await suspect(store, "a", priority=1)
     await suspect(store, "b", priority=0, run_at=NOW + PRIORITY_STEP - 1)
@@ -83,6 +90,12 @@ async def test_alone_due_leaves_out_paused_queues(store: Store) -> None:
     await suspect(store, "a")
     await store.set_paused("default", True, now=NOW)
     assert (await claim(store)).alone_due is None
+
+
+async def test_claim_alone_tells_nothing_of_other_jobs(store: Store) -> None:
+    await sign_on(store)
+    await put(store, "a")
+    assert (await claim_alone(store)).next_due is None
 
 
 async def test_alone_due_is_gone_when_the_job_is_taken(store: Store) -> None:

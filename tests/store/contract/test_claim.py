@@ -156,6 +156,19 @@ async def test_next_due_leaves_out_what_only_a_sibling_knows(store: Store, other
     assert claimed.next_due is None or claimed.next_due > NOW
 
 
+async def test_next_due_is_not_hidden_behind_tasks_that_nobody_here_knows(store: Store, other: Store) -> None:
+    await sign_on(store)
+    await sign_on(other, "r2", tasks={"theirs"})
+    await put(store, *(f"t{n}" for n in range(10)), name="theirs", run_at=NOW + 10)
+    await put(store, *(f"n{n}" for n in range(10)), name="nobodys", run_at=NOW + 10)
+    await put(store, "a", run_at=NOW + 20)
+    for now in (NOW, NOW + 10):
+        claimed = await claim(store, wants={"default": 1}, now=now)
+        assert claimed.next_due is not None
+        assert now < claimed.next_due <= NOW + 20
+    assert ids(await take(store, now=NOW + 20)) == ["a"]
+
+
 async def test_attempt_grows_by_one_with_each_claim_and_token_grows(store: Store) -> None:
     job = await run(store, "a")
     tokens = [job.token]
@@ -185,6 +198,15 @@ async def test_tokens_grow_over_reopening_and_handles(store: Store, other: Store
         token = job.token
         [job] = await take(handle)
         assert job.token > token
+
+
+async def test_every_open_begins_above_all_tokens_given_before(store: Store) -> None:
+    """So that a cut which takes claims with it can't make one be given twice."""
+    first = await run(store, "a")
+    await store.close()
+    await store.open()
+    second = await run(store, "b")
+    assert second.token > first.token
 
 
 async def test_a_claim_counts_the_attempt_before_it_returns(store: Store, other: Store) -> None:

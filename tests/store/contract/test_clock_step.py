@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncjobs.store.base import Store
-from tests.store.acts import MINUTE, NOW, end, ids, one, put, queue_stats, retry, run, sign_on, take
+from tests.store.acts import MINUTE, NOW, claim, end, ids, one, put, queue_stats, retry, run, sign_on, take
 
 HOUR = 60 * MINUTE
 
@@ -16,6 +16,15 @@ async def test_jobs_that_were_due_at_once_stay_due_when_the_clock_is_set_back(st
     job = await one(store, "a")
     assert (job.run_at, job.scheduled_at, job.enqueued_at) == (NOW - HOUR, NOW, NOW)
     assert ids(await take(store, now=NOW - HOUR)) == ["a", "b"]
+
+
+async def test_held_jobs_that_were_due_at_once_stay_due_too(store: Store) -> None:
+    await sign_on(store)
+    await put(store, "a", name="nobodys")
+    await take(store)
+    await store.beat("r1", now=NOW - HOUR)
+    await sign_on(store, tasks={"nobodys"})
+    assert ids((await claim(store, tasks={"nobodys"}, now=NOW - HOUR)).jobs) == ["a"]
 
 
 async def test_jobs_set_for_later_keep_their_time(store: Store) -> None:

@@ -75,6 +75,7 @@ CLAUSES: dict[str, dict[str, list[str]]] = {
             "test_attempt_grows_by_one_with_each_claim_and_token_grows",
             "test_a_given_back_attempt_is_counted_again_and_the_token_still_grows",
             "test_tokens_grow_over_reopening_and_handles",
+            "test_every_open_begins_above_all_tokens_given_before",
         ],
     },
     "finish fenced": {

@@ -212,7 +212,7 @@ async def test_failure_for_good_beats_cancel(store: Store) -> None:
 
 async def test_a_cancelled_caller_does_not_undo_its_finish(store: Store) -> None:
     job = await run(store, "a")
-    finishing = asyncio.create_task(store.finish([success(job)], now=NOW))  # type: ignore[arg-type]
+    finishing = asyncio.create_task(store.finish([success(job)], now=NOW))
     await asyncio.sleep(0)
     finishing.cancel()
     await asyncio.wait([finishing])

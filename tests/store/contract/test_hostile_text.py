@@ -74,7 +74,9 @@ async def test_printable_names_and_keys_survive_unchanged(store: Store, other: S
     assert [job.id for job in (await store.page(JobQuery(queue=name, task=name), limit=2)).jobs] == [name]
     stats = await other.stats(now=NOW)
     assert set(stats.queues) == {name}
-    assert [(runner.info.id, runner.info.tasks, dict(runner.running)) for runner in stats.runners] == [(name, {name}, {name: 1})]
+    assert [(runner.info.id, runner.info.tasks, dict(runner.running)) for runner in stats.runners] == [
+        (name, frozenset({name}), {name: 1})
+    ]
     assert {(bucket.queue, bucket.task) for bucket in await store.history(since=0, until=NOW + 1)} == {(name, name)}
 
 

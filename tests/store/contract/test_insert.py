@@ -152,7 +152,7 @@ async def test_a_batch_with_conflicts_stores_the_rest(store: Store) -> None:
 
 async def test_a_batch_is_seen_whole_or_not_at_all(store: Store, other: Store) -> None:
     batch = [new(f"j{n}") for n in range(300)]
-    inserting = asyncio.create_task(store.insert(batch, now=NOW))  # type: ignore[arg-type]
+    inserting = asyncio.create_task(store.insert(batch, now=NOW))
     seen = set()
     while not inserting.done():
         seen.add(sum(job is not None for job in await other.get([job.id for job in batch])))
@@ -163,7 +163,7 @@ async def test_a_batch_is_seen_whole_or_not_at_all(store: Store, other: Store) -
 
 
 async def test_a_cancelled_caller_leaves_the_whole_batch_behind(store: Store) -> None:
-    inserting = asyncio.create_task(store.insert([new(f"j{n}") for n in range(300)], now=NOW))  # type: ignore[arg-type]
+    inserting = asyncio.create_task(store.insert([new(f"j{n}") for n in range(300)], now=NOW))
     await asyncio.sleep(0)
     inserting.cancel()
     await asyncio.wait([inserting])

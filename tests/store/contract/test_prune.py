@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncjobs.job import State
-from asyncjobs.store.base import Inserted, Store
+from asyncjobs.store.base import HISTORY_KEPT, HISTORY_STEP, Inserted, Store
 from tests.store.acts import NOW, end, everything, failure, ids, new, put, queue_stats, retry, run, sign_on, success, take
 
 ALL_STATES = {State.SUCCEEDED: NOW + 10**9, State.FAILED: NOW + 10**9, State.CANCELLED: NOW + 10**9}
@@ -71,6 +71,15 @@ async def test_totals_outlive_the_jobs_they_count(store: Store) -> None:
     stats = await queue_stats(store)
     assert stats.states[State.SUCCEEDED] == 0
     assert stats.totals["succeeded"] == 1  # type: ignore[index]  # a StrEnum is its text
+
+
+async def test_prune_removes_history_that_is_older_than_is_kept(store: Store) -> None:
+    begin = NOW - NOW % HISTORY_STEP
+    for minutes_ago in (HISTORY_KEPT // HISTORY_STEP + 1, 1, 0):
+        await put(store, f"j{minutes_ago}", now=begin - minutes_ago * HISTORY_STEP)
+    assert await store.prune({}, limit=10) == 0
+    assert [bucket.at for bucket in await store.history(since=0, until=NOW + 1)] == [begin - HISTORY_STEP, begin]
+    assert len(await everything(store)) == 3
 
 
 async def test_prune_leaves_living_runners(store: Store) -> None:

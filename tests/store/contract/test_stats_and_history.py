@@ -157,11 +157,17 @@ async def test_oldest_due_is_the_longest_waiting_whatever_its_priority(store: St
 
 
 async def test_the_split_is_counted_up_to_its_limit(store: Store) -> None:
-    await store.insert([new(f"w{n}") for n in range(COUNT_LIMIT + 1)], now=NOW)
+    await store.insert([new(f"w{n}") for n in range(COUNT_LIMIT)], now=NOW)
+    assert not (await queue_stats(store)).waiting_more
+    await put(store, "one more")
     await store.insert([new(f"s{n}", run_at=NOW + 9) for n in range(COUNT_LIMIT)], now=NOW)
     stats = await queue_stats(store)
     assert (stats.waiting, stats.waiting_more, stats.scheduled, stats.scheduled_more) == (COUNT_LIMIT, True, COUNT_LIMIT, False)
     assert stats.states[State.QUEUED] == 2 * COUNT_LIMIT + 1
+    stats = await queue_stats(store, now=NOW - 1)
+    assert (stats.waiting, stats.waiting_more, stats.scheduled, stats.scheduled_more) == (0, False, COUNT_LIMIT, True)
+    stats = await queue_stats(store, now=NOW + 9)
+    assert (stats.waiting, stats.waiting_more, stats.scheduled, stats.scheduled_more) == (COUNT_LIMIT, True, 0, False)
 
 
 async def test_retrying_counts_the_queued_with_an_attempt_behind_them(store: Store) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
 
 from asyncjobs.store.base import Store
-from tests.store.acts import NOW, put, sign_on
+from tests.store.acts import NOW, end, put, retry, run, sign_on
 
 PATIENCE = 10.0  # seconds: a bound for a hang; nothing waits for it otherwise
 
@@ -17,6 +20,34 @@ async def test_an_insert_elsewhere_rings(store: Store, other: Store) -> None:
         async with asyncio.timeout(PATIENCE):
             queues = await anext(aiter(changes))
     assert queues == frozenset() or "mail" in queues
+
+
+async def resume(store: Store) -> None:
+    await store.set_paused("default", False, now=NOW)
+
+
+async def requeue(store: Store) -> None:
+    assert await store.requeue(["ended"], now=NOW) == [True]
+
+
+async def retry_later(store: Store) -> None:
+    [job] = await store.get(["running"])
+    assert job is not None
+    await end(store, retry(job, run_at=NOW))
+
+
+@pytest.mark.parametrize("act", [resume, requeue, retry_later])
+async def test_whatever_makes_work_elsewhere_rings(store: Store, other: Store, act: Callable[[Store], Awaitable[None]]) -> None:
+    await sign_on(other, "r2")  # before all else: a store may look only now and then who lives
+    await run(store, "running")
+    await put(store, "ended")
+    await store.cancel(["ended"], now=NOW)
+    await store.set_paused("default", True, now=NOW)
+    async with other.watch() as changes:
+        await act(store)
+        async with asyncio.timeout(PATIENCE):
+            queues = await anext(aiter(changes))
+    assert queues == frozenset() or "default" in queues
 
 
 async def test_what_rang_before_somebody_looked_is_not_lost(store: Store, other: Store) -> None:

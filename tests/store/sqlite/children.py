@@ -81,6 +81,7 @@ async def _commands(handlers: dict[str, Callable[..., Awaitable[object]]]) -> No
 
 async def _runner(path: str, runner: str, locks: str = "ofd") -> None:
     """Sign on as this runner; then obey."""
+    from asyncjobs.store.base import RunnerInfo
     from asyncjobs.store.sqlite import liveness, store
     from tests.store import acts
 
@@ -88,7 +89,8 @@ async def _runner(path: str, runner: str, locks: str = "ofd") -> None:
         liveness._SET = liveness._GET = None
     handle = store.SQLiteStore(path)
     await handle.open()
-    await acts.sign_on(handle, runner)
+    info = RunnerInfo(runner, os.getpid(), "here", "0", acts.NOW, {"default": 10}, acts.WORK)
+    await handle.register(info, now=acts.NOW)
     _say("ready")
 
     async def fork() -> int:

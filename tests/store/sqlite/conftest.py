@@ -36,8 +36,8 @@ async def other(path: Path, store: SQLiteStore) -> AsyncIterator[SQLiteStore]:
 def children(path: Path) -> Iterator[Children]:
     started: list[Child] = []
 
-    def start(*words: str) -> Child:
-        started.append(Child(path, *words))
+    def start(*words: str, at: Path = path) -> Child:
+        started.append(Child(at, *words))
         return started[-1]
 
     yield start

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import shutil
 import sqlite3
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,10 @@ import pytest
 from asyncjobs.errors import OutcomeUnknown, StoreClosed, StoreFull, StoreUnavailable
 from asyncjobs.job import Progress, State
 from asyncjobs.store.base import Inserted
+from asyncjobs.store.sqlite import schema
 from asyncjobs.store.sqlite import writer as writer_module
 from asyncjobs.store.sqlite.store import SQLiteStore
-from tests.store.acts import NOW, claim, end, everything, failure, ids, new, one, put, retry, run, sign_on, success, take
+from tests.store.acts import NOW, claim, end, everything, failure, ids, new, one, put, retry, run, sign_on, success
 from tests.store.sqlite import inside
 
 IOERR, FULL = sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL
@@ -206,6 +209,8 @@ async def test_a_cancelled_close_goes_on_and_the_next_waits_for_it(path: Path) -
 
 
 async def test_opening_while_a_cancelled_close_goes_on_waits_for_it(store: SQLiteStore) -> None:
+    closed = inside.writer(store)._task
+    assert closed is not None
     async with inside.Busy(store) as busy:
         closing = asyncio.ensure_future(store.close())
         await asyncio.sleep(0)
@@ -216,6 +221,7 @@ async def test_opening_while_a_cancelled_close_goes_on_waits_for_it(store: SQLit
         await asyncio.sleep(0)
         busy.end()
         await opening
+    assert closed.done()
     await put(store, "a")
     assert await stored(store) == ["a"]
 
@@ -287,11 +293,19 @@ async def test_a_finish_is_synced_when_the_job_goes_on(store: SQLiteStore, expec
 
 
 async def test_one_that_must_be_synced_has_the_whole_batch_synced(store: SQLiteStore) -> None:
-    both = asyncio.gather(claim(store), put(store, "a"), store.note({}))
-    assert await level_after(store, both, SYNCED) == SYNCED
+    async def all_at_once() -> None:
+        await asyncio.gather(claim(store), put(store, "a"), store.note({}))
+
+    assert await level_after(store, all_at_once(), SYNCED) == SYNCED
 
 
-async def test_the_generation_is_raised_by_a_synced_commit(path: Path) -> None:
+async def test_the_generation_is_raised_by_a_synced_commit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(connection: sqlite3.Connection, path: str) -> None:
+        really(connection, path)
+        connection.execute("PRAGMA synchronous = NORMAL")  # as some builds of SQLite begin
+
+    really = schema.prepare
+    monkeypatch.setattr(schema, "prepare", prepare)
     store = SQLiteStore(path)
     await store.open()
     assert await inside.pragma(store, "synchronous") == SYNCED
@@ -305,14 +319,14 @@ async def test_the_generation_is_raised_by_a_synced_commit(path: Path) -> None:
 # --- the file is gone, locked or read-only -------------------------------------------------------------------------------
 
 
-async def test_a_file_that_was_removed_acknowledges_nothing(path: Path, store: SQLiteStore) -> None:
+async def test_a_file_that_was_removed_acknowledges_nothing(path: Path, tmp_path: Path, store: SQLiteStore) -> None:
     await put(store, "a")
-    path.unlink()
+    os.unlink(path)
     with pytest.raises(StoreUnavailable, match="removed or replaced"):
         await put(store, "b")
     with pytest.raises(StoreUnavailable, match="removed or replaced"):
         await store.get(["a"])
-    assert not path.exists()
+    assert "jobs.db" not in os.listdir(tmp_path)
 
 
 async def test_a_file_that_was_replaced_acknowledges_nothing(path: Path, tmp_path: Path, store: SQLiteStore) -> None:
@@ -336,11 +350,11 @@ async def test_a_file_that_was_replaced_is_not_taken_for_ours_after_an_io_error(
     (tmp_path / "aside").replace(path)
     with pytest.raises(StoreUnavailable, match="removed or replaced"):
         await put(store, "a")
-    assert path.stat().st_size == 0
+    assert os.stat(path).st_size == 0
 
 
 async def test_a_file_that_is_put_back_is_used_again(path: Path, tmp_path: Path, store: SQLiteStore) -> None:
-    path.rename(tmp_path / "away.db")
+    os.rename(path, tmp_path / "away.db")
     with pytest.raises(StoreUnavailable):
         await put(store, "a")
     (tmp_path / "away.db").rename(path)
@@ -389,7 +403,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk.mkdir()
     mount = shutil.which("mount") or "mount-is-not-here"
     try:
-        mounted = subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True).returncode == 0
+        mounted = (
+            subprocess.run(
+                [mount, "-t", "tmpfs", "-o", "size=1m,nr_inodes=20", "tmpfs", str(disk)], capture_output=True
+            ).returncode
+            == 0
+        )
     except OSError:
         mounted = False
     if not mounted:
@@ -403,13 +422,24 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def fill(disk: Path, leave: int = 0) -> Path:
     ballast = disk / "ballast"
     with open(ballast, "wb", buffering=0) as file:
-        try:
+        with suppress(OSError):
             while file.write(b"x" * 4096) == 4096:
                 pass
-        except OSError:
-            pass
         file.truncate(max(file.tell() - leave, 0))
     return ballast
+
+
+def use_up_inodes(disk: Path, *wanted: str) -> list[Path]:
+    """No file can be created on this disk any more, once the wanted ones are; the unwanted."""
+    files: list[Path] = []
+    for name in wanted:
+        (disk / name).touch()
+    with suppress(OSError):
+        while True:
+            file = disk / f"file{len(files)}"
+            file.touch()
+            files.append(file)
+    return files
 
 
 async def test_a_full_disk_is_full_and_the_same_insert_succeeds_when_there_is_space(small_disk: Path) -> None:
@@ -430,9 +460,21 @@ async def test_a_full_disk_is_full_and_the_same_insert_succeeds_when_there_is_sp
 async def test_a_store_that_is_opened_on_a_full_disk_is_full_and_opens_when_there_is_space(small_disk: Path, room: int) -> None:
     ballast = fill(small_disk, leave=room)
     store = SQLiteStore(small_disk / "jobs.db")
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreFull):
         await store.open()
     ballast.unlink()
+    await store.open()
+    await put(store, "a")
+    await store.close()
+
+
+async def test_a_store_that_can_have_no_log_on_a_full_disk_is_full_and_opens_when_there_is_space(small_disk: Path) -> None:
+    files = use_up_inodes(small_disk, "jobs.db")
+    store = SQLiteStore(small_disk / "jobs.db")
+    with pytest.raises(StoreFull):
+        await store.open()
+    for file in files:
+        file.unlink()
     await store.open()
     await put(store, "a")
     await store.close()
@@ -441,17 +483,11 @@ async def test_a_store_that_is_opened_on_a_full_disk_is_full_and_opens_when_ther
 async def test_registering_on_a_full_disk_is_full_and_works_when_there_is_space(small_disk: Path) -> None:
     store = SQLiteStore(small_disk / "jobs.db")
     await store.open()
-    taken = 0
-    try:
-        while True:  # no file can be created any more
-            (small_disk / f"file{taken}").touch()
-            taken += 1
-    except OSError:
-        pass
+    files = use_up_inodes(small_disk)
     with pytest.raises(StoreFull):
         await sign_on(store)
-    for n in range(taken):
-        (small_disk / f"file{n}").unlink()
+    for file in files:
+        file.unlink()
     await sign_on(store)
     await store.close()
 
@@ -549,5 +585,6 @@ async def test_a_job_that_survives_nothing_and_could_not_be_stored_is_in_the_log
 ) -> None:
     inside.fail_tries(store, inside.failure(FULL))
     await store.insert([new("a", survives="nothing")], now=NOW)
-    await store.beat("r1", now=NOW) if await take(store) else None
+    with pytest.raises(StoreFull):
+        await store.note({})  # in the same commit
     assert "were not stored: a" in caplog.text

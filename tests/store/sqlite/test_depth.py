@@ -1,0 +1,106 @@
+"""What a verb costs doesn't depend on how many jobs there are."""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from asyncjobs.job import Policy, State
+from asyncjobs.store.base import COUNT_LIMIT
+from asyncjobs.store.sqlite import rows
+from asyncjobs.store.sqlite.store import SQLiteStore
+from tests.store.acts import NOW, new, sign_on, take
+
+MANY = 100_000
+ROUNDS = 15
+
+FILL = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many)
+INSERT INTO jobs (id, name, queue, state, priority, run_at, enqueued_at, scheduled_at, finished_at, survives, policy, args, meta)
+SELECT :name || i, 'work', 'default', :state, i % 4, :at + i, :at, :at, iif(:state >= 2, :at + i, NULL), 'crash', :policy, '{}', '{}'
+FROM n
+"""
+
+
+def fill(path: Path, many: int) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN")
+    for name, state, at in (("due", 0, NOW - many), ("later", 0, NOW + 3_600_000), ("ended", 2, NOW - many)):
+        values = {"many": many, "name": name, "state": state, "at": at, "policy": rows.policy_text(Policy())}
+        connection.execute(FILL, values)
+    counters = [("default", State.QUEUED, 2 * many), ("default", State.SUCCEEDED, many)]
+    connection.executemany("INSERT INTO counters VALUES (?, ?, ?)", counters)
+    connection.execute("COMMIT")
+    connection.close()
+
+
+async def insert(store: SQLiteStore, turn: int) -> None:
+    await store.insert([new(f"i{turn}", survives="crash", queue="other")], now=NOW)
+
+
+async def claim(store: SQLiteStore, turn: int) -> None:
+    assert len(await take(store, n=10)) == 10
+
+
+async def stats(store: SQLiteStore, turn: int) -> None:
+    await store.stats(now=NOW)
+
+
+async def prepare(store: SQLiteStore, turn: int) -> None:
+    """Something to claim also where there is nothing else, and first in line."""
+    await store.insert([new(f"c{turn}-{n}", survives="crash", priority=0) for n in range(10)], now=NOW)
+
+
+async def timed(act: Callable[[SQLiteStore, int], Awaitable[None]], store: SQLiteStore, turn: int) -> float:
+    begin = time.perf_counter()
+    await act(store, turn)
+    return time.perf_counter() - begin
+
+
+async def ratio(
+    act: Callable[[SQLiteStore, int], Awaitable[None]],
+    shallow: SQLiteStore,
+    deep: SQLiteStore,
+    first: Callable[..., Awaitable[None]],
+) -> float:
+    """How much more it takes at depth: the medians of alternating turns."""
+    times: dict[SQLiteStore, list[float]] = {shallow: [], deep: []}
+    for turn in range(ROUNDS):
+        for store in (shallow, deep):
+            await first(store, turn)
+            times[store].append(await timed(act, store, turn))
+    one, two = statistics.median(times[shallow]), statistics.median(times[deep])
+    print(f"{act.__name__}: {one * 1e6:.0f} µs, at depth {two * 1e6:.0f} µs, ×{two / one:.2f}")
+    return two / one
+
+
+async def nothing(store: SQLiteStore, turn: int) -> None:
+    pass
+
+
+@pytest.fixture
+async def deep(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
+    (tmp_path / "deep").mkdir()
+    store = SQLiteStore(tmp_path / "deep" / "jobs.db")
+    await store.open()
+    fill(tmp_path / "deep" / "jobs.db", MANY)
+    yield store
+    await store.close()
+
+
+async def test_inserts_and_claims_cost_the_same_above_three_hundred_thousand_jobs(store: SQLiteStore, deep: SQLiteStore) -> None:
+    await sign_on(store)
+    await sign_on(deep)
+    assert await ratio(insert, store, deep, nothing) < 4
+    assert await ratio(claim, store, deep, prepare) < 4
+
+
+async def test_stats_cost_the_same_however_far_beyond_what_is_counted(path: Path, store: SQLiteStore, deep: SQLiteStore) -> None:
+    """Queued jobs are split into waiting and scheduled as far as COUNT_LIMIT: what is beyond it costs nothing."""
+    fill(path, COUNT_LIMIT + 1)
+    assert await ratio(stats, store, deep, nothing) < 2

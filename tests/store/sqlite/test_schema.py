@@ -1,0 +1,284 @@
+"""How a file becomes ours, and which are refused untouched."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from asyncjobs.errors import ConfigurationError, StoreMismatch
+from asyncjobs.store.sqlite import schema
+from asyncjobs.store.sqlite.store import SQLiteStore
+from tests.store.acts import everything, put, sign_on
+from tests.store.sqlite import inside
+from tests.store.sqlite.children import Children
+
+
+async def refusal(path: Path) -> str:
+    with pytest.raises(StoreMismatch) as info:
+        await SQLiteStore(path).open()
+    return str(info.value)
+
+
+def make(path: Path, *statements: str) -> bytes:
+    """A database made by somebody; its bytes."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement).fetchall()
+    connection.close()
+    return path.read_bytes()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# --- a fresh file --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_fresh_file_is_the_owners_alone(path: Path, store: SQLiteStore) -> None:
+    await put(store, "a")
+    modes = {name: stat.S_IMODE(os.stat(f"{path}{name}").st_mode) for name in ("", "-wal", "-shm")}
+    assert modes == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("application_id", schema.APPLICATION_ID),
+        ("user_version", schema.VERSION),
+        ("auto_vacuum", 2),
+        ("journal_mode", "wal"),
+        ("foreign_keys", 1),
+        ("trusted_schema", 0),
+        ("cell_size_check", 1),
+        ("busy_timeout", 5000),
+        ("wal_autocheckpoint", 0),
+    ],
+)
+async def test_a_fresh_file_and_its_connection_are_set_up(store: SQLiteStore, pragma: str, value: object) -> None:
+    assert await inside.pragma(store, pragma) == value
+
+
+async def test_an_empty_file_becomes_ours(path: Path) -> None:
+    make(path)
+    store = SQLiteStore(path)
+    await store.open()
+    assert await inside.pragma(store, "user_version") == schema.VERSION
+    await store.close()
+
+
+async def test_a_file_that_was_taken_out_of_wal_mode_is_put_back_into_it(path: Path) -> None:
+    store = SQLiteStore(path)
+    await store.open()
+    await put(store, "a")
+    await store.close()
+    make(path, "PRAGMA journal_mode = DELETE")
+    await store.open()
+    assert await inside.pragma(store, "journal_mode") == "wal"
+    assert len(await everything(store)) == 1
+    await store.close()
+
+
+# --- refused -------------------------------------------------------------------------------------------------------------
+
+
+def newer(path: Path) -> bytes:
+    return make(path, f"PRAGMA application_id = {schema.APPLICATION_ID}", f"PRAGMA user_version = {schema.VERSION + 1}")
+
+
+def foreign_table(path: Path) -> bytes:
+    return make(path, "CREATE TABLE theirs (x)", "INSERT INTO theirs VALUES (1)")
+
+
+def foreign_id(path: Path) -> bytes:
+    return make(path, "PRAGMA application_id = 7")
+
+
+def foreign_version(path: Path) -> bytes:
+    return make(path, "PRAGMA user_version = 3")
+
+
+def no_database(path: Path) -> bytes:
+    path.write_bytes(b"Dear diary, " * 1000)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("make_file", "sentence"),
+    [
+        (newer, "newer asyncjobs"),
+        (foreign_table, "another program"),
+        (foreign_id, "another program"),
+        (foreign_version, "another program"),
+        (no_database, "is not an SQLite database"),
+    ],
+)
+async def test_what_is_not_ours_is_refused_and_left_as_it_is(
+    path: Path, make_file: Callable[[Path], bytes], sentence: str
+) -> None:
+    before = make_file(path)
+    assert sentence in await refusal(path)
+    assert contents(path.parent) == {path.name: before}
+
+
+async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    assert "does not exist" in await refusal(tmp_path / "nowhere" / "jobs.db")
+    assert contents(tmp_path) == {}
+
+
+async def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    assert "is a folder" in await refusal(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["", "a\0b"])
+def test_what_can_be_no_path_is_refused_at_once(path: str) -> None:
+    with pytest.raises(ConfigurationError):
+        SQLiteStore(path)
+
+
+@pytest.mark.parametrize("name", ["a b?mode=ro#x%41.db", "jöbs 💼.db", "-rf.db"])
+async def test_a_strange_name_is_only_a_name(tmp_path: Path, name: str) -> None:
+    store = SQLiteStore(tmp_path / name)
+    await store.open()
+    await put(store, "a")
+    await store.close()
+    assert os.listdir(tmp_path) == [name]
+
+
+async def test_a_runners_folder_that_is_a_file_is_refused_at_register(path: Path, store: SQLiteStore) -> None:
+    make(Path(f"{path}.runners"))
+    with pytest.raises(StoreMismatch, match="sign of life"):
+        await sign_on(store)
+    await put(store, "a")
+
+
+# --- as a user who may not -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that every user can reach; pytest's own are private."""
+    folder = Path(tempfile.mkdtemp(prefix="asyncjobs-"))
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def our_file(shared: Path) -> Path:
+    path = shared / "jobs.db"
+
+    async def create() -> None:
+        store = SQLiteStore(path)
+        await store.open()
+        await store.close()
+
+    asyncio.run(create())
+    return path
+
+
+def read_only_folder(shared: Path) -> Path:
+    shared.chmod(0o555)
+    return shared / "jobs.db"
+
+
+def read_only_file(shared: Path) -> Path:
+    path = our_file(shared)
+    path.chmod(0o444)
+    shared.chmod(0o777)
+    return path
+
+
+def read_only_folder_of_a_writable_file(shared: Path) -> Path:
+    path = our_file(shared)
+    path.chmod(0o666)
+    shared.chmod(0o555)
+    return path
+
+
+def private_folder(shared: Path) -> Path:
+    path = our_file(shared)
+    shared.chmod(0o000)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arrange", "sentence"),
+    [
+        (read_only_folder, "can't be created"),
+        (read_only_file, "may not be read and written"),
+        (read_only_folder_of_a_writable_file, "SQLite keeps files beside"),
+        (private_folder, "can't be looked at"),
+    ],
+)
+def test_what_this_user_may_not_write_is_refused_in_a_sentence(
+    children: Children, tmp_path: Path, shared: Path, arrange: Callable[[Path], Path], sentence: str
+) -> None:
+    kind, said = asyncio.run(children("nobody", str(tmp_path / "warm.db"), at=arrange(shared)).answer())
+    assert (kind, sentence in said) == ("StoreMismatch", True), said
+
+
+# --- migrating -----------------------------------------------------------------------------------------------------------
+
+
+def die_while_migrating(path: Path, stage: str) -> None:
+    """In a child, at the first statement that begins so."""
+    child = os.fork()
+    if child == 0:
+        try:
+            connection = sqlite3.connect(path, isolation_level=None)
+            connection.set_trace_callback(lambda statement: os._exit(7) if statement.strip().startswith(stage) else None)
+            schema.prepare(connection, str(path))
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+@pytest.mark.parametrize("stage", ["CREATE TABLE runners", "INSERT INTO generation", "PRAGMA application_id =", "COMMIT"])
+async def test_a_crash_within_the_migration_leaves_an_empty_file_that_migrates(path: Path, stage: str) -> None:
+    die_while_migrating(path, stage)
+    looking = sqlite3.connect(path)
+    assert looking.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    assert looking.execute("PRAGMA user_version").fetchone() == (0,)
+    looking.close()
+    store = SQLiteStore(path)
+    await store.open()
+    await put(store, "a")
+    assert await inside.pragma(store, "auto_vacuum") == 2
+    await store.close()
+
+
+async def test_a_file_that_another_process_migrates_meanwhile_is_not_taken_for_foreign(path: Path) -> None:
+    """The moment between the questions to an empty file: somebody else makes it ours there."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    sibling = sqlite3.connect(path, isolation_level=None, timeout=0)
+
+    def meanwhile(statement: str) -> None:
+        if statement.startswith("SELECT count(*) FROM sqlite_master"):
+            connection.set_trace_callback(None)
+            try:
+                schema.prepare(sibling, str(path))
+            except sqlite3.OperationalError:
+                pass  # it has to wait for us, as it should
+
+    connection.set_trace_callback(meanwhile)
+    schema.prepare(connection, str(path))
+    connection.close()
+    sibling.close()
+
+
+async def test_four_processes_that_open_a_fresh_file_at_once_all_succeed(path: Path, children: Children) -> None:
+    started = [children("open") for _ in range(4)]
+    for child in started:
+        assert await child.answer() == "ready"
+    for child in started:
+        child.tell("go")
+    assert [await child.answer() for child in started] == ["opened"] * 4

@@ -1,0 +1,135 @@
+"""One process tells another that there is work."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from asyncjobs.store.sqlite.store import SQLiteStore
+from asyncjobs.store.sqlite.watching import FALLBACK, Watch
+from tests.store.acts import put, sign_on, take
+from tests.store.sqlite.children import Child, Children
+
+
+async def woken_after(store: SQLiteStore, runner: str, insert: object) -> float:
+    """Seconds from the insert to this runner's watch; the names it heard are the insert's queue."""
+    async with store.watch() as watch:
+        begin = time.monotonic()
+        _, heard = await asyncio.wait_for(asyncio.gather(insert(), anext(watch)), 5)  # type: ignore[operator]
+        seconds = time.monotonic() - begin
+        assert heard == {"mail"}
+    print(f"{runner} was woken after {seconds * 1000:.1f} ms")
+    return seconds
+
+
+async def test_an_insert_wakes_another_handle_of_this_process(store: SQLiteStore, other: SQLiteStore) -> None:
+    await sign_on(store, "r1")
+    await sign_on(other, "r2")
+    store._gate.refresh(now=True)
+    assert await woken_after(other, "r2", lambda: put(store, "a", queue="mail")) < 1
+
+
+async def test_an_insert_wakes_another_process(store: SQLiteStore, children: Children) -> None:
+    child: Child = children("runner", "c1")
+    await child.answer()
+    await sign_on(store)
+    assert await woken_after(store, "r1", lambda: child.ask("put", "a", "mail")) < 1
+
+
+async def test_a_reschedule_a_requeue_and_a_resume_wake_too(store: SQLiteStore, other: SQLiteStore) -> None:
+    from tests.store.acts import NOW, end, retry, run, success
+
+    await sign_on(other, "r2")
+    job = await run(store, "a")
+    store._gate.refresh(now=True)
+    async with other.watch() as watch, asyncio.timeout(5):
+        await end(store, retry(job))
+        assert await anext(watch) == {"default"}
+        [job] = await take(store)
+        await end(store, success(job))
+        await store.requeue(["a"], now=NOW)
+        assert await anext(watch) == {"default"}
+        await store.set_paused("mail", False, now=NOW)
+        assert await anext(watch) == {"mail"}
+
+
+async def test_a_folder_deeper_than_a_sockets_path_may_be_wakes_as_well(tmp_path: Path) -> None:
+    folder = tmp_path / ("d" * 80) / ("e" * 80)
+    os.makedirs(folder)
+    store, other = SQLiteStore(folder / "jobs.db"), SQLiteStore(folder / "jobs.db")
+    await store.open()
+    await other.open()
+    await sign_on(store, "r1")
+    await sign_on(other, "r2")
+    store._gate.refresh(now=True)
+    assert await woken_after(other, "r2", lambda: put(store, "a", queue="mail")) < 1
+    await store.close()
+    await other.close()
+
+
+async def test_a_sibling_that_does_not_watch_breaks_nothing(store: SQLiteStore, other: SQLiteStore) -> None:
+    await sign_on(store, "r1")
+    await sign_on(other, "r2")
+    store._gate.refresh(now=True)
+    await put(store, "a", "b")
+    async with other.watch():
+        await put(store, "c")
+    await put(store, "d")
+    assert len(await take(other, "r2")) == 4
+
+
+async def test_a_runners_folder_that_is_gone_breaks_nothing(path: Path, store: SQLiteStore, other: SQLiteStore) -> None:
+    await sign_on(store, "r1")
+    await sign_on(other, "r2")
+    store._gate.refresh(now=True)
+    for name in os.listdir(f"{path}.runners"):
+        os.unlink(f"{path}.runners/{name}")
+    os.rmdir(f"{path}.runners")
+    await put(store, "a")
+    async with asyncio.timeout(5), other.watch():
+        await put(store, "b")
+    assert len(await take(store, "r1")) == 2
+
+
+async def test_work_whose_datagram_is_lost_is_noticed_by_the_files_version(
+    store: SQLiteStore, other: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncjobs.store.sqlite.watching.FALLBACK", FALLBACK / 20)
+    monkeypatch.setattr(store._waker, "tell", lambda *_: None)
+    await sign_on(store, "r1")
+    await sign_on(other, "r2")
+    other._gate.refresh(now=True)
+    async with other.watch() as watch, asyncio.timeout(5):
+        await put(store, "a")
+        assert await anext(watch) == frozenset()
+
+
+async def test_what_comes_while_nobody_listens_is_merged(store: SQLiteStore, other: SQLiteStore) -> None:
+    await sign_on(store, "r1")
+    await sign_on(other, "r2")
+    store._gate.refresh(now=True)
+    async with other.watch() as watch, asyncio.timeout(5):
+        assert isinstance(watch, Watch)
+        await put(store, "a", queue="mail")
+        await put(store, "b", queue="news")
+        heard: set[str] = set()
+        while heard != {"mail", "news"}:
+            heard |= await anext(watch)
+
+
+async def test_a_watch_that_is_cancelled_while_it_stops_says_so(store: SQLiteStore) -> None:
+    async def watch() -> None:
+        async with store.watch():
+            begun.set()
+            await asyncio.Event().wait()
+
+    begun = asyncio.Event()
+    task = asyncio.ensure_future(watch())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
