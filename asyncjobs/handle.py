@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from asyncjobs.errors import JobCancelled, JobFailed, JobGone, ResultNotKept
 from asyncjobs.job import Job, State
+from asyncjobs.outcome import CANCEL
 
 R = TypeVar("R", covariant=True)
 
@@ -66,7 +67,8 @@ class JobHandle(Generic[R]):
                 raise JobFailed(job.id, job.name, "unknown", "no error was recorded", "")
             raise JobFailed(job.id, job.name, error.type, error.message, error.traceback)
         if job.state is State.CANCELLED:
-            raise JobCancelled(job.id, job.name, job.error.message if job.error else "")
+            why = job.error.message if job.error is not None and job.error.type == CANCEL else ""  # else of an earlier attempt
+            raise JobCancelled(job.id, job.name, why)
         if job.result is None and job.error is not None:
             raise ResultNotKept(job.id, job.name, job.error.message)
         return self._jobs.decode_result(job)  # type: ignore[return-value]  # the codec decodes by R's annotation

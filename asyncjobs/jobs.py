@@ -17,6 +17,7 @@ from asyncjobs.clock import Clock, SystemClock
 from asyncjobs.context import JobContext
 from asyncjobs.errors import (
     AlreadyStarted,
+    ArgumentError,
     ConfigurationError,
     JobGone,
     NotStarted,
@@ -110,8 +111,8 @@ class Jobs:
         if isinstance(shutdown_timeout, bool) or not isinstance(shutdown_timeout, (int, float)) or not 0 < shutdown_timeout < DAY:
             raise ConfigurationError(f"shutdown_timeout={shutdown_timeout!r}: give seconds above 0")
         self._shutdown_timeout = float(shutdown_timeout)
-        self._max_payload = max_payload
-        self._max_result = max_result
+        self._max_payload = _checked_size("max_payload", max_payload)
+        self._max_result = _checked_size("max_result", max_result)
         self._tasks = Registry()
         self._life: Life | None = None  # while started; everything that belongs to one event loop
         self._waiters: dict[str, set[asyncio.Future[None]]] = {}  # job id → who waits in this process for its end
@@ -227,7 +228,7 @@ class Jobs:
         """
         runner = self._living()
         now = self._clock.now()
-        new = [self._new_job(call, now) for call in calls]
+        new = [self._new_job(_checked_call(call), now) for call in calls]
         if not new:
             return []
         inserted = await self._insert(runner, new, now)
@@ -263,7 +264,7 @@ class Jobs:
     async def get(self, id: str) -> Job | None:
         """The job with this id, or None."""
         self._living()
-        (job,) = await self._store.get([id])
+        (job,) = await self._store.get(_ids([id]))
         return job
 
     async def list(
@@ -297,6 +298,8 @@ class Jobs:
         """What happened, minute by minute, since so many seconds (or a timedelta) ago."""
         self._living()
         seconds = since.total_seconds() if isinstance(since, timedelta) else since
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= 100 * 366 * DAY:
+            raise ConfigurationError(f"since={since!r}: give seconds ago, or a timedelta")
         now = self._clock.now()
         return await self._store.history(since=now - round(seconds * 1000), until=now + 1, queue=queue)
 
@@ -520,7 +523,12 @@ def _checked_retention(given: Mapping[str, float | timedelta]) -> dict[State, fl
     seconds = dict(RETENTION)
     for state, value in given.items():
         number = value.total_seconds() if isinstance(value, timedelta) else value
-        if state not in RETENTION or isinstance(number, bool) or not isinstance(number, (int, float)) or number < 0:
+        if (
+            state not in RETENTION
+            or isinstance(number, bool)
+            or not isinstance(number, (int, float))
+            or not 0 <= number <= 100 * 366 * DAY
+        ):
             raise ConfigurationError(
                 f"retention={{{state!r}: {value!r}}}: give seconds or a timedelta for 'succeeded', 'cancelled' or 'failed'"
             )
@@ -529,4 +537,20 @@ def _checked_retention(given: Mapping[str, float | timedelta]) -> dict[State, fl
 
 
 def _ids(ids: str | Iterable[str]) -> list[str]:
-    return [ids] if isinstance(ids, str) else list(ids)
+    wanted = [ids] if isinstance(ids, str) else list(ids) if isinstance(ids, Iterable) else [ids]
+    for id in wanted:
+        if not isinstance(id, str):
+            raise ArgumentError(f"{id!r} is no job id; give the text that enqueue's handle has as .id, or several of them")
+    return wanted
+
+
+def _checked_call(call: Call[Any]) -> Call[Any]:
+    if not isinstance(call, Call):
+        raise ArgumentError(f"enqueue_many takes calls such as task.call(1), task.options(delay=5).call(2); {call!r} is none")
+    return call
+
+
+def _checked_size(name: str, size: int) -> int:
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ConfigurationError(f"{name}={size!r}: give a number of bytes from 1")
+    return size

@@ -17,6 +17,7 @@ from asyncjobs.retry import MAX_DELAY, delay
 CRASH_DELAYS = (1.0, 10.0)  # seconds before a job whose process died under it once, twice, is tried again
 MAX_CRASHES = 3  # so many in a row, the last one alone, and the job is taken for what killed its process
 
+CANCEL = "Cancel"  # the error type of a job that was told, or said itself, why it is cancelled
 ABANDONED = -1  # `crashes` of a job that outlived its runner's orderly shutdown
 
 # --- what users raise ------------------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ def settle(job: Job, outcome: Outcome, *, now: int, chance: float) -> Finish:
         case TimedOut(error):
             return _failed(job, "timed_out", error, True, None, now, chance)
         case Cancelled(why):
-            reason = Error("Cancel", why) if why else None
+            reason = Error(CANCEL, why) if why else None
             return Finish(job.id, job.token, "cancelled", State.CANCELLED, error=reason)
         case Snoozed(seconds):
             return _again(job, "snoozed", now + _ms(seconds), give_back=True)

@@ -25,6 +25,8 @@ class Queue:
 
 def queues_of(configured: Mapping[str, int | Queue]) -> dict[str, Queue]:
     """The configured queues, each as a Queue. Raises ConfigurationError for a bad name or limit."""
+    if not isinstance(configured, Mapping):
+        raise ConfigurationError(f'queues={configured!r}: give names with limits, e.g. queues={{"default": 10, "mail": 3}}')
     if not configured:
         raise ConfigurationError('queues={} leaves nowhere to put a job; give at least one, e.g. queues={"default": 10}')
     queues: dict[str, Queue] = {}

@@ -121,11 +121,11 @@ class Task(Generic[P, T, R]):
         self.function = function
         self.is_async = inspect.iscoroutinefunction(function)
         self.name = default_name(function) if name is None else name
-        self.aliases = tuple([aliases] if isinstance(aliases, str) else aliases)
+        self.aliases = _checked_aliases(aliases)
         for one in (self.name, *self.aliases):
             check_name(one, "task")
         self.queue = queue
-        self.retry = Retry() if retry is None else retry
+        self.retry = _checked_retry(retry, ConfigurationError) or Retry()
         self.priority = _checked_priority(priority, ConfigurationError)
         self.survives = _checked_survives(survives)
         self.takes_context = _takes_context(function)
@@ -178,6 +178,11 @@ class Task(Generic[P, T, R]):
             check_key(unique, "unique")
         if delay is not None and at is not None:
             raise ArgumentError("delay= and at= both say when; give one of them")
+        _checked_retry(retry, ArgumentError)
+        if queue is not None and not isinstance(queue, str):
+            raise ArgumentError(f"queue={queue!r}: give the name of a configured queue")
+        if meta is not None and not isinstance(meta, Mapping):
+            raise ArgumentError(f"meta={meta!r}: give a mapping of JSON values, e.g. meta={{'request': 'r-1'}}")
         if retry is not None and (retry.on is not None or retry.never != ()):
             raise ArgumentError(
                 "options(retry=...): on= and never= hold code, which a job can't store; set them at @jobs.task(retry=...)"
@@ -263,6 +268,20 @@ def _takes_context(function: Callable[..., object]) -> bool:
             f"task {function.__qualname__}: the JobContext is passed by position; {parameters[0].name!r} can't be"
         )
     return True
+
+
+def _checked_aliases(aliases: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(aliases, str):
+        return (aliases,)
+    if not isinstance(aliases, Sequence):
+        raise ConfigurationError(f"aliases={aliases!r}: give the names that the task had before, e.g. aliases=('mail.send',)")
+    return tuple(aliases)
+
+
+def _checked_retry(retry: Retry | None, error: type[ArgumentError] | type[ConfigurationError]) -> Retry | None:
+    if retry is not None and not isinstance(retry, Retry):
+        raise error(f"retry={retry!r}: give a Retry, e.g. Retry(attempts=8, backoff=[1, 10, 60])")
+    return retry
 
 
 def _checked_timeout(timeout: float | timedelta | None) -> float | None:

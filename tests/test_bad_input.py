@@ -172,6 +172,9 @@ async def test_an_unknown_task_is_named_with_the_known_ones(jobs: Jobs) -> None:
         ({"unique": "k" * 1_000_000}, "1,000,000 characters"),
         ({"meta": {"a": object()}}, "meta|a"),
         ({"retry": Retry(never=(OSError,))}, "on= and never="),
+        ({"retry": 3}, "retry=3"),
+        ({"meta": "x"}, "meta='x'"),
+        ({"queue": 0}, "queue=0"),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -192,6 +195,13 @@ async def test_bad_options_are_refused_in_a_sentence(jobs: Jobs, options: dict[s
         lambda: Jobs("oracle://x"),
         lambda: Jobs(":memory:"),
         lambda: Jobs(""),
+        lambda: Jobs("x.db", queues=True),  # type: ignore[arg-type]
+        lambda: Jobs("x.db", queues="mail"),  # type: ignore[arg-type]
+        lambda: Jobs(0),  # type: ignore[arg-type]
+        lambda: Jobs("x.db", max_payload=0),
+        lambda: Jobs("x.db", retention={"failed": float("nan")}),
+        lambda: Jobs("x.db").task(retry="often")(_nothing),  # type: ignore[call-overload]
+        lambda: Jobs("x.db").task(aliases=1)(_nothing),  # type: ignore[call-overload]
         lambda: Retry(attempts=0),
         lambda: Retry(backoff=-1),
         lambda: Retry(backoff=[]),
@@ -317,6 +327,16 @@ def test_an_unusable_path_fails_the_start_in_a_sentence(tmp_path: Path, make: An
         asyncio.run(start())
     assert str(tmp_path) in str(caught.value)
     assert (path.read_bytes() if path.is_file() else None) == before
+
+
+async def test_what_is_no_id_and_no_call_is_named(jobs: Jobs) -> None:
+    for verb in (jobs.get, jobs.cancel, jobs.retry):
+        with pytest.raises(ArgumentError, match="1 is no job id"):
+            await verb(1)  # type: ignore[operator]
+    with pytest.raises(ArgumentError, match=r"task\.call"):
+        await jobs.enqueue_many([1])  # type: ignore[list-item]
+    with pytest.raises(ConfigurationError, match="since=nan"):
+        await jobs.history(since=float("nan"))
 
 
 async def test_a_job_that_ended_can_be_put_back(jobs: Jobs) -> None:

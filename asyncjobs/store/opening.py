@@ -11,7 +11,7 @@ from asyncjobs.store.base import Store
 
 def open_store(url: str | os.PathLike[str], clock: Clock) -> Store:
     """A store that is not open yet. Raises ConfigurationError for an address that is none."""
-    text = os.fspath(url)
+    text = os.fspath(url) if isinstance(url, (str, os.PathLike)) else url
     if not isinstance(text, str):
         raise ConfigurationError(f"{url!r} is no address of a store; give a path such as 'jobs.db', or 'memory:'")
     if text == "memory:":

@@ -372,3 +372,101 @@ async def test_a_cancelled_job_is_cancelled_once_and_may_clean_up(jobs: Jobs, cl
         await clock.advance(5)
         assert await handle.status() is State.CANCELLED
     assert cleaned == [1]
+
+
+class Unspeakable(Exception):
+    """Every way to look at it raises."""
+
+    def __init__(self, raises: type[BaseException]) -> None:
+        self.raises = raises
+
+    def __str__(self) -> str:
+        raise self.raises
+
+
+@pytest.mark.parametrize("raises", [ValueError, SystemExit, asyncio.CancelledError, KeyboardInterrupt])
+async def test_an_exception_that_cannot_be_put_into_words_is_a_failure(
+    jobs: Jobs, clock: FakeClock, raises: type[BaseException]
+) -> None:
+    async def fail() -> None:
+        raise Unspeakable(raises)
+
+    job = await run_once(jobs, clock, fail)
+    assert (job.state, job.attempt, job.error is not None and job.error.type) == (State.QUEUED, 1, "UnspeakableError")
+
+
+async def test_a_result_whose_encoding_ends_the_process_is_a_failure(jobs: Jobs, clock: FakeClock) -> None:
+    class Trap(dict[str, int]):
+        def items(self) -> Any:
+            raise SystemExit
+
+        __iter__ = items  # type: ignore[assignment]
+
+    async def odd() -> Any:
+        return Trap(a=1)
+
+    job = await run_once(jobs, clock, odd)
+    assert job.attempt == 1
+    assert job.state in (State.QUEUED, State.SUCCEEDED)
+
+
+async def test_a_job_that_cancels_its_own_task_has_succeeded_when_it_returns(jobs: Jobs, clock: FakeClock) -> None:
+    async def odd() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        return 5
+
+    job = await run_once(jobs, clock, odd)
+    assert (job.state, job.result, job.attempt) == (State.SUCCEEDED, "5", 1)
+
+
+async def test_an_end_that_policy_cannot_digest_is_that_jobs_failure_alone(jobs: Jobs, clock: FakeClock) -> None:
+    class Odd(Snooze):
+        def __init__(self) -> None:
+            super().__init__(1)
+            self.seconds = "soon"  # type: ignore[assignment]
+
+    @jobs.task
+    async def bad() -> None:
+        raise Odd
+
+    @jobs.task
+    async def good() -> int:
+        return 1
+
+    async with jobs.running():
+        failing, fine = await jobs.enqueue_many([bad.call(), good.call()])
+        await clock.advance(0.2)
+        assert await fine.status() is State.SUCCEEDED
+        assert (await failing.job()).attempts[-1].outcome == "failed"
+
+
+async def test_cancel_takes_any_reason(jobs: Jobs, clock: FakeClock) -> None:
+    async def odd() -> None:
+        raise Cancel(ValueError("not wanted"))
+
+    job = await run_once(jobs, clock, odd)
+    assert (job.state, job.error is not None and job.error.message) == (State.CANCELLED, "not wanted")
+
+
+async def test_progress_that_is_no_number_is_refused_in_the_job(jobs: Jobs, clock: FakeClock) -> None:
+    async def odd(ctx: JobContext) -> None:
+        ctx.progress("half")  # type: ignore[arg-type]
+
+    odd.__annotations__["ctx"] = JobContext
+    job = await run_once(jobs, clock, odd)
+    assert job.error is not None
+    assert "done='half'" in job.error.message
+
+
+async def test_nothing_with_an_id_or_key_waits_for_the_write(tmp_path: Any) -> None:
+    jobs = Jobs(tmp_path / "jobs.db")
+
+    @jobs.task(survives="nothing")
+    async def work() -> None: ...
+
+    async with jobs.running(work=()):
+        first = await work.options(unique="k").enqueue()
+        second = await work.options(unique="k").enqueue()
+    assert (first.created, second.created, second.id) == (True, False, first.id)

@@ -399,3 +399,62 @@ async def test_a_bug_while_outcomes_are_written_loses_none(
         handle = await jobs.enqueue(work)
         await clock.advance(1)
         assert await handle.result() == 1
+
+
+async def test_a_suspect_in_one_queue_and_a_long_job_in_another_leave_every_other_minute_to_the_rest(
+    jobs: Jobs, clock: FakeClock, store: FailingStore
+) -> None:
+    release = asyncio.Event()
+    started = []
+
+    @jobs.task(queue="slow")
+    async def suspect() -> None: ...
+
+    @jobs.task(queue="one")
+    async def endless() -> None:
+        await release.wait()
+
+    @jobs.task
+    async def other() -> None:
+        started.append(clock.monotonic())
+
+    async with jobs.running(work=()):
+        await jobs.enqueue(suspect)
+        for crash in ("first", "second"):
+            await store.register(RunnerInfo(crash, 1, "h", "0", START), now=clock.now())
+            await store.claim(Claim(crash, {"slow": 1}, frozenset([suspect.name])), now=clock.now())
+            store._data.alive.discard(crash)
+            await clock.advance(1.3)
+    async with jobs.running():
+        await clock.advance(1)
+        await jobs.enqueue(endless)
+        await clock.advance(12)
+        began = clock.monotonic()
+        for _ in range(240):
+            await jobs.enqueue(other)
+            await clock.advance(1)
+        release.set()
+        await clock.advance(1)
+    seconds_with_starts = {int(at - began) for at in started}
+    assert 100 <= len(seconds_with_starts) <= 140, "half of the time, not all and not a second in each minute"
+
+
+async def test_a_job_that_outlives_an_orderly_shutdown_is_no_crash(jobs: Jobs, clock: FakeClock, store: FailingStore) -> None:
+    jobs._shutdown_timeout = 0.1
+
+    @jobs.task
+    async def deaf() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+
+    for deploy in range(1, 5):
+        async with jobs.running():
+            if deploy == 1:
+                handle = await jobs.enqueue(deaf)
+            await clock.advance(1)
+            job = await handle.job()
+            assert (job.state, job.attempt, job.crashes) == (State.RUNNING, 1, 0)
+        store._data.alive.clear()  # the process has gone as well
