@@ -139,7 +139,7 @@ def refused(error: OSError, sentence: str) -> StoreError:
 def not_openable(error: sqlite3.Error, path: str) -> StoreError:
     """What an error while opening means: refused for good, or try again."""
     match code_of(error):
-        case sqlite3.SQLITE_CANTOPEN if _is_full(os.path.dirname(path)):  # no room for the log beside it
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR if _is_full(os.path.dirname(path)):  # no room for the log beside it
             return StoreFull(f"{path}: the disk is full ({error})")
         case sqlite3.SQLITE_NOTADB:
             return StoreMismatch(

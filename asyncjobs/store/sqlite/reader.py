@@ -29,7 +29,7 @@ from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, total_of
 V = TypeVar("V")
 Judge = Callable[[sqlite3.Cursor], Callable[[str], bool]]  # who is alive, by the rows a cursor sees; on the reader's thread
 
-DEADLINE = 0.25  # seconds of one hop; longer readers keep the log from being reused
+DEADLINE = 1.0  # seconds of one hop; longer readers keep the log from being reused
 CHECK_EVERY = 10_000  # SQLite's instructions between looks at the deadline, some 0.1 ms
 TOTALS = [metric for metric in Metric if metric not in (Metric.WAIT, Metric.RUN)]
 
@@ -107,21 +107,23 @@ class SQLiteReader:
             dead = [runner for (runner,) in cursor.execute(sql.RUNNING_RUNNERS).fetchall() if not alive(runner)]
             return cursor.execute(sql.ORPHANS, (dumps(dead), limit)).fetchall() if dead else []
 
-        return [job_of(row) for row in await self._read(find)]
+        # No deadline: large arguments make many bytes, and work that can't be read is work that is never taken over.
+        return [job_of(row) for row in await self._read(find, bounded=False)]
 
     async def data_version(self) -> int:
         """Changes when another connection has committed."""
         return await self._read(lambda cursor: int(cursor.execute("PRAGMA data_version").fetchone()[0]))
 
-    async def _read(self, function: Callable[[sqlite3.Cursor], V]) -> V:
+    async def _read(self, function: Callable[[sqlite3.Cursor], V], *, bounded: bool = True) -> V:
         if not self._open:
             raise StoreClosed
 
         def within_deadline(connection: sqlite3.Connection) -> V:
             if identity_of(self._path) != self._identity:
                 raise replaced(self._path)
-            give_up = self._clock.monotonic() + self.deadline
-            connection.set_progress_handler(lambda: int(self._clock.monotonic() > give_up), CHECK_EVERY)
+            if bounded:
+                give_up = self._clock.monotonic() + self.deadline
+                connection.set_progress_handler(lambda: int(self._clock.monotonic() > give_up), CHECK_EVERY)
             cursor = connection.cursor()
             cursor.execute("BEGIN")
             try:

@@ -123,7 +123,10 @@ class SQLiteStore:
 
     async def _close(self, writer: Writer) -> None:
         try:
-            await asyncio.gather(writer.close(), self._reader.close())
+            try:
+                await self._reader.close()
+            finally:
+                await writer.close()  # last: only a connection that may write leaves the database whole without its log
         finally:
             self._gate.close()
             self._waker.close()

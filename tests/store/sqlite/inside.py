@@ -99,6 +99,12 @@ def fail_tries(store: SQLiteStore, *errors: BaseException, committed: bool = Fal
     target._try = trying  # type: ignore[method-assign]
 
 
+async def turns(count: int) -> None:
+    """Let every task of the loop take so many steps."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 def ended(threads: Iterable[threading.Thread]) -> bool:
     for thread in threads:
         thread.join(2)

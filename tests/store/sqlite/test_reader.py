@@ -12,7 +12,7 @@ import pytest
 from asyncjobs.errors import StoreUnavailable
 from asyncjobs.store.base import JobQuery
 from asyncjobs.store.sqlite.store import SQLiteStore
-from tests.store.acts import NOW, ids, one, put
+from tests.store.acts import NOW, ids, one, put, take
 from tests.store.sqlite import inside
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -78,3 +78,20 @@ async def test_a_cancelled_read_leaves_the_reader_fit_for_the_next(store: SQLite
 async def test_a_position_that_is_none_begins_at_the_start(store: SQLiteStore, after: str) -> None:
     await put(store, "a", "b")
     assert ids((await store.page(JobQuery(), limit=5, after=after)).jobs) == ["b", "a"]
+
+
+async def test_a_take_over_is_never_given_up_for_its_size(store: SQLiteStore) -> None:
+    for n in range(20):
+        await put(store, f"large-{n}", args='"' + "x" * 250_000 + '"')
+    await take(store, runner="dead", n=20)
+    store._reader.deadline = 0.0
+    assert len(await store.orphans(500)) == 20
+
+
+async def test_a_closed_store_leaves_the_whole_database_in_one_file(path: Path, store: SQLiteStore) -> None:
+    await put(store, "a")
+    await store.close()
+    assert not path.with_name(path.name + "-wal").exists()
+    connection = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
+    assert connection.execute("SELECT id FROM jobs").fetchall() == [("a",)]
+    connection.close()

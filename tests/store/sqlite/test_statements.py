@@ -19,6 +19,7 @@ INDEX = {
     "TAKEN": IDS,
     "TO_CANCEL": IDS,
     "NOTE": IDS,
+    "ABANDON": IDS,
     "HOLDER": "jobs_unique",
     "CLAIMABLE": "jobs_claimable",
     "CLAIMABLE_BUT": "jobs_claimable",

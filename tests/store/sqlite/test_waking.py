@@ -11,7 +11,7 @@ import pytest
 
 from asyncjobs.store.sqlite.store import SQLiteStore
 from asyncjobs.store.sqlite.watching import FALLBACK, Watch
-from tests.store.acts import put, sign_on, take
+from tests.store.acts import NOW, end, put, retry, run, sign_on, success, take
 from tests.store.sqlite.children import Child, Children
 
 
@@ -41,8 +41,6 @@ async def test_an_insert_wakes_another_process(store: SQLiteStore, children: Chi
 
 
 async def test_a_reschedule_a_requeue_and_a_resume_wake_too(store: SQLiteStore, other: SQLiteStore) -> None:
-    from tests.store.acts import NOW, end, retry, run, success
-
     await sign_on(other, "r2")
     job = await run(store, "a")
     store._gate.refresh(now=True)
@@ -82,7 +80,9 @@ async def test_a_sibling_that_does_not_watch_breaks_nothing(store: SQLiteStore, 
     assert len(await take(other, "r2")) == 4
 
 
-async def test_a_runners_folder_that_is_gone_breaks_nothing(path: Path, store: SQLiteStore, other: SQLiteStore) -> None:
+async def test_a_runners_folder_that_is_gone_breaks_nothing(
+    path: Path, store: SQLiteStore, other: SQLiteStore, caplog: pytest.LogCaptureFixture
+) -> None:
     await sign_on(store, "r1")
     await sign_on(other, "r2")
     store._gate.refresh(now=True)
@@ -93,6 +93,7 @@ async def test_a_runners_folder_that_is_gone_breaks_nothing(path: Path, store: S
     async with asyncio.timeout(5), other.watch():
         await put(store, "b")
     assert len(await take(store, "r1")) == 2
+    assert "the writer failed" not in caplog.text
 
 
 async def test_work_whose_datagram_is_lost_is_noticed_by_the_files_version(

@@ -217,8 +217,10 @@ async def test_opening_while_a_cancelled_close_goes_on_waits_for_it(store: SQLit
         closing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await closing
+        threads = set(threading.enumerate())
         opening = asyncio.ensure_future(store.open())
-        await asyncio.sleep(0)
+        await inside.turns(10)
+        assert set(threading.enumerate()) <= threads  # nothing is opened beside what is still open
         busy.end()
         await opening
     assert closed.done()
@@ -265,6 +267,7 @@ VERBS: dict[str, tuple[int, Verb]] = {
     "claim": (NORMAL, lambda store: claim(store)),
     "beat": (NORMAL, lambda store: store.beat("r1", now=NOW)),
     "note": (NORMAL, lambda store: store.note({"a": (1, Progress(1))})),
+    "abandon": (NORMAL, lambda store: store.abandon({"a": 1})),
     "prune": (NORMAL, lambda store: store.prune({State.SUCCEEDED: NOW}, limit=10)),
 }
 
