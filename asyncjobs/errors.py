@@ -97,11 +97,11 @@ def _guess(name: str, names: Iterable[str]) -> str:
 class UnknownQueue(AsyncJobsError, LookupError):
     """A queue that this `Jobs` was not configured with."""
 
-    def __init__(self, name: str, configured: Iterable[str]) -> None:
+    def __init__(self, name: str, configured: Iterable[str], remedy: str = "") -> None:
         names = list(configured)
         super().__init__(
             f"Queue {name!r} is not configured; configured queues: {_known(names)}.{_guess(name, names)} "
-            f"Add it: Jobs(..., queues={{{name!r}: 10}})."
+            + (remedy or f"Add it: Jobs(..., queues={{{name!r}: 10}}).")
         )
 
     def __str__(self) -> str:

@@ -105,7 +105,7 @@ class Jobs:
         self._url = url
         self._store: Store = open_store(url, self._clock)
         self._queues = queues_of({"default": 10} if queues is None else queues)
-        self._work = self._checked_work(_environment_work() if work is None else work)
+        self._work = self._checked_work(_environment_work(self._queues) if work is None else work)
         self._resources = resources
         self._retention = _checked_retention(retention or {})
         if isinstance(shutdown_timeout, bool) or not isinstance(shutdown_timeout, (int, float)) or not 0 < shutdown_timeout < DAY:
@@ -195,6 +195,8 @@ class Jobs:
     def _queue_for_task(self, queue: str | None) -> str:
         if queue is None:
             queue = next(iter(self._queues)) if len(self._queues) == 1 else "default"
+            if queue not in self._queues:
+                raise UnknownQueue(queue, self._queues, "Say which one the task uses: @jobs.task(queue=...).")
         return self._check_queue(queue)
 
     def _check_queue(self, queue: str) -> str:
@@ -365,24 +367,32 @@ class Jobs:
 
     async def wait_ended(self, id: str, timeout: float | None) -> Job:
         """The job once it has ended; see `JobHandle.result`."""
-        async with asyncio.timeout(timeout):
-            pause = POLL_FIRST
-            while True:
-                told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self._waiters.setdefault(id, set()).add(told)
-                try:
-                    job = await self.get(id)
-                    if job is None:
-                        raise JobGone(id)
-                    if job.state.ended:
-                        return job
-                    await self._told_or_time(told, pause)
-                finally:
-                    waiting = self._waiters[id]
-                    waiting.discard(told)
-                    if not waiting:
-                        del self._waiters[id]
-                pause = min(pause * 2, POLL_LAST)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._ended(id)
+        except TimeoutError:
+            if timeout is None:
+                raise
+            raise TimeoutError(f"job {id} has not ended within {timeout:g} s; it goes on") from None
+
+    async def _ended(self, id: str) -> Job:
+        pause = POLL_FIRST
+        while True:
+            told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.setdefault(id, set()).add(told)
+            try:
+                job = await self.get(id)
+                if job is None:
+                    raise JobGone(id)
+                if job.state.ended:
+                    return job
+                await self._told_or_time(told, pause)
+            finally:
+                waiting = self._waiters[id]
+                waiting.discard(told)
+                if not waiting:
+                    del self._waiters[id]
+            pause = min(pause * 2, POLL_LAST)
 
     async def _told_or_time(self, told: asyncio.Future[None], seconds: float) -> None:
         timer = self._clock.call_later(seconds, lambda: None if told.done() else told.set_result(None))
@@ -513,10 +523,16 @@ class Jobs:
         return life.loop
 
 
-def _environment_work() -> tuple[str, ...] | None:
+def _environment_work(configured: Mapping[str, Queue]) -> tuple[str, ...] | None:
     """ASYNCJOBS_WORK: names with commas, empty for none, unset for what the code says."""
     value = os.environ.get("ASYNCJOBS_WORK")
-    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+    if value is None:
+        return None
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    for name in names:
+        if name not in configured:
+            raise UnknownQueue(name, configured, "The environment variable ASYNCJOBS_WORK names it: correct it there.")
+    return names
 
 
 def _checked_retention(given: Mapping[str, float | timedelta]) -> dict[State, float]:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from asyncjobs.errors import ConfigurationError
-from asyncjobs.job import Error, Hold, Job, State
+from asyncjobs.job import Error, Hold, Job, Progress, State
 from asyncjobs.retry import MAX_DELAY, delay
 
 CRASH_DELAYS = (1.0, 10.0)  # seconds before a job whose process died under it once, twice, is tried again
@@ -119,7 +119,7 @@ class Finish:
     doesn't count. crashes, hold: new values. queue: where the job goes on, None for where it is.
     A QUEUED finish of a job with `cancel_requested` ends it as CANCELLED instead: run_at, give_back, hold and queue, which
     speak of going on, then say nothing. error: None leaves the job's last one, except on SUCCEEDED, where it is the word on
-    the result.
+    the result. progress: the attempt's last word on it; None leaves what is stored.
     """
 
     id: str
@@ -133,6 +133,7 @@ class Finish:
     queue: str | None = None
     result: str | None = None
     error: Error | None = None
+    progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if (self.to is State.QUEUED) != (self.run_at is not None) or self.to is State.RUNNING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from asyncjobs.errors import ConfigurationError, UnknownTask
+from asyncjobs.errors import ArgumentError, ConfigurationError, UnknownTask
 from asyncjobs.task import Task
 
 AnyTask = Task[..., Any, Any]
@@ -41,11 +42,17 @@ class Registry(Mapping[str, AnyTask]):
             self._tasks[name] = task
 
     def find(self, wanted: object) -> AnyTask:
-        """The registered task that was meant by a Task or a name. Raises UnknownTask."""
+        """The registered task that was meant by a Task or a name. Raises UnknownTask, ArgumentError."""
         if isinstance(wanted, Task):
             if self._tasks.get(wanted.name) is not wanted:
-                raise UnknownTask(f"{wanted.name} (of another Jobs)", self._tasks)
+                raise ArgumentError(f"task {wanted.name!r} belongs to another Jobs; enqueue it there: `await task.enqueue(...)`")
             return wanted
+        if inspect.iscoroutine(wanted):
+            wanted.close()
+            raise ArgumentError(
+                f"{wanted.__qualname__}(...) was called, which ran nothing yet; give the task and its arguments apart: "
+                f"`await jobs.enqueue({wanted.__name__}, ...)`"
+            )
         if isinstance(wanted, str):
             try:
                 return self._tasks[wanted]

@@ -6,6 +6,7 @@ moves that time forward, a claim's answer back; a queue is asked only when its t
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
@@ -14,6 +15,8 @@ from asyncjobs.job import Job
 from asyncjobs.runner.bell import Bell
 from asyncjobs.runner.slots import Slots
 from asyncjobs.store.base import Claim, Claimed, Store
+
+logger = logging.getLogger("asyncjobs.runner")
 
 # A job that must run alone makes a busy runner stop claiming for so long, then claim again for as long, and so on: with jobs
 # that end within a minute it waits a minute at most; with longer ones, neither it nor the others starve.
@@ -50,6 +53,7 @@ class Dispatcher:
         self._alone_due: float = NEVER  # ms; written by _learn()
         self._alone_running = False
         self._yielding_since: float | None = None  # monotonic; when claims stopped, or began again, for a job to run alone
+        self._named: set[str] = set()  # unknown tasks that the log has named
         self._looked_at = 0  # ms; when the last claim was answered
         self._paused: frozenset[str] = frozenset()
         self._bell = Bell(clock)
@@ -125,6 +129,12 @@ class Dispatcher:
             self._slots.take(job.queue)
             self._start(job)
         self._learn(wants, taken, claimed, now)
+        for name in claimed.unknown - self._named:
+            logger.warning(
+                "jobs of task %r are held: no living process knows it. Bring it back, or name it in aliases= of the task that took "
+                "its place; they run then", name,
+            )  # fmt: skip
+        self._named |= claimed.unknown
 
     async def _claim_alone(self, now: int) -> None:
         """The runner is idle, and a job is due that must have it for itself."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from asyncjobs.clock import Clock, sleep
 from asyncjobs.errors import StoreUnavailable
-from asyncjobs.job import Job, State
-from asyncjobs.outcome import Failed, Finish, Outcome, TimedOut, settle
+from asyncjobs.job import Job, Progress, State
+from asyncjobs.outcome import Failed, Finish, Outcome, Succeeded, TimedOut, settle
 from asyncjobs.runner.bell import Bell
 from asyncjobs.runner.failure import error_of
 from asyncjobs.runner.health import Health
@@ -29,10 +30,18 @@ PART = "ledger"
 class Ledger:
     """The one way an attempt's end reaches the store."""
 
-    def __init__(self, store: Store, clock: Clock, health: Health, on_settled: Callable[[Job, Finish], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        health: Health,
+        on_settled: Callable[[Job, Finish], None],
+        last_note: Callable[[Job], Progress | None],
+    ) -> None:
         self._store = store
         self._clock = clock
         self._health = health
+        self._last_note = last_note  # what an attempt said of its progress and is not stored yet
         self._on_settled = on_settled  # called for each finish that the store applied
         self._pending: list[tuple[Job, Outcome]] = []  # appended by add(), emptied by _write()
         self._writing: dict[str, int] = {}  # id → token, of the batch under way; written by _write() only
@@ -82,7 +91,7 @@ class Ledger:
     async def _write(self) -> None:
         batch, self._pending = self._pending, []
         now = self._clock.now()
-        finishes = [self._settle(job, outcome, now) for job, outcome in batch]
+        finishes = [replace(self._settle(job, outcome, now), progress=self._last_note(job)) for job, outcome in batch]
         self._writing = {finish.id: finish.token for finish in finishes}
         try:
             verdicts = await self._persist(finishes, now)
@@ -122,15 +131,17 @@ class Ledger:
 
 
 def _log(job: Job, outcome: Outcome, finish: Finish, now: int) -> None:
+    if isinstance(outcome, Succeeded) and outcome.note is not None:
+        logger.warning("job %s (%s) succeeded, but its result was not kept: %s", job.id, job.name, outcome.note.message)
     if not isinstance(outcome, (Failed, TimedOut)):
         return
     error = outcome.error
     facts = {"job_id": job.id, "queue": job.queue, "task": job.name, "attempt": job.attempt}
     if finish.to is State.QUEUED and finish.run_at is not None:
         logger.warning(
-            "job %s (%s) failed in attempt %d of %d, next in %.1f s: %s: %s",
+            "job %s (%s) failed in attempt %d of %d, next in %.1f s: %s: %s\n%s",
             job.id, job.name, job.attempt, job.policy.max_attempts, (finish.run_at - now) / 1000, error.type, error.message,
-            extra=facts,
+            error.traceback, extra=facts,
         )  # fmt: skip
     else:
         logger.error(

@@ -54,6 +54,11 @@ class Pulse:
         """Keep this progress for the next beat; the latest of a job wins."""
         self._notes[job.id] = (job.token, progress)
 
+    def last_note(self, job: Job) -> Progress | None:
+        """The progress of this attempt that no beat has written yet; its end takes it along."""
+        token, progress = self._notes.pop(job.id, (0, None))
+        return progress if token == job.token else None
+
     def ring(self) -> None:
         """Beat now: a cancel was requested here."""
         self._bell.ring()

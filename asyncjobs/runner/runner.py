@@ -68,7 +68,7 @@ class Runner:
         self._slots = Slots(info.queues)
         self._threads = Threads()
         self._watchdog = Watchdog(clock)
-        self._ledger = Ledger(store, clock, self.health, self._settled)
+        self._ledger = Ledger(store, clock, self.health, self._settled, lambda job: self._pulse.last_note(job))
         self._dispatcher = Dispatcher(
             store, clock, self._slots, runner=info.id, queues=tuple(info.queues), tasks=info.tasks,
             start=self._begin, held_up=lambda: self._ledger.full,
@@ -206,6 +206,12 @@ class Runner:
         self._draining = True
         try:
             await self._end_dispatcher(deadline - reserve)
+            if self._attempts:
+                logger.warning(
+                    "asyncjobs waits up to %.0f s for %d running jobs (%s); what runs longer is cancelled and runs again",
+                    deadline - reserve - self._clock.monotonic(), len(self._attempts),
+                    ", ".join(sorted({attempt.job.name for attempt in self._attempts.values()})),
+                )  # fmt: skip
             await self._within(self._idle.wait(), deadline - reserve)
             await self._cancel_attempts(deadline - reserve * (1 - CANCEL_WAIT))
             await self._within(self._flush(), deadline - reserve / 10)

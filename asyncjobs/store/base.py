@@ -59,12 +59,13 @@ class Claimed:
     next_due: when to claim again (ms): no later than the next job that this claim could take falls due, None when there is
     none; at or before `now` when more is due than was taken, never because of what only a sibling knows or a pause holds
     back. It may be earlier than that job, where one of a task unknown here falls due: somebody must look at it then.
-    alone_due: when the next job held with Hold.ALONE falls due.
+    alone_due: when the next job held with Hold.ALONE falls due. unknown: tasks whose jobs this claim has held as UNROUTABLE.
     """
 
     jobs: Sequence[Job] = ()
     next_due: int | None = None
     alone_due: int | None = None
+    unknown: frozenset[str] = frozenset()
 
 
 class Verdict(StrEnum):

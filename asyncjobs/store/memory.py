@@ -94,14 +94,16 @@ class MemoryStore:
     async def claim(self, claim: Claim, *, now: int) -> Claimed:
         data, tally = self._write(now)
         chosen: list[tuple[int, Job]] = []
+        unknown: set[str] = set()
         for queue, limit in claim.wants.items():
             if not data.paused.get(queue):
                 mine, nobodys = self._choose(queue, limit, claim.tasks, now)
                 chosen += mine
+                unknown.update(job.name for job in nobodys)
                 for job in nobodys:
                     data.put(replace(job, hold=Hold.UNROUTABLE))
                     tally.held(queue, 1)
-        return self._start(claim, chosen, tally, now)
+        return replace(self._start(claim, chosen, tally, now), unknown=frozenset(unknown))
 
     async def claim_alone(self, claim: Claim, *, now: int) -> Claimed:
         data, tally = self._write(now)
@@ -380,6 +382,7 @@ def _after(job: Job, finish: Finish, now: int) -> Job:
         state=to,
         cancel_requested=False,
         crashes=finish.crashes,
+        progress=finish.progress or job.progress,
         error=finish.error if finish.error is not None or to is State.SUCCEEDED else job.error,
         attempts=(*job.attempts, record)[-ATTEMPTS_KEPT:],
     )

@@ -296,6 +296,8 @@ async def test_the_context_tells_a_job_about_itself(jobs: Jobs, clock: FakeClock
     assert seen == [("chosen", "look", "default", 1, 7, {"request": "r-1"}, False, 5)]
     assert current_job() is None
     assert job.state is State.SUCCEEDED
+    assert job.progress is not None, "the last word is stored with the end"
+    assert (job.progress.done, job.progress.note) == (1, "half\x00way \ud800")
 
 
 async def test_progress_of_a_running_job_is_stored(jobs: Jobs, clock: FakeClock) -> None:

@@ -221,7 +221,9 @@ async def test_limits_hold_and_one_full_queue_does_not_stop_another(jobs: Jobs, 
     assert most == {"one": 1, "slow": 2}
 
 
-async def test_a_job_nobody_knows_is_held_and_runs_once_somebody_does(jobs: Jobs, clock: FakeClock, store: FailingStore) -> None:
+async def test_a_job_nobody_knows_is_held_and_runs_once_somebody_does(
+    jobs: Jobs, clock: FakeClock, store: FailingStore, caplog: pytest.LogCaptureFixture
+) -> None:
     old = jobs.task(name="old.name")(_nothing)
     async with jobs.running(work=()):
         handle = await jobs.enqueue(old)
@@ -233,6 +235,7 @@ async def test_a_job_nobody_knows_is_held_and_runs_once_somebody_does(jobs: Jobs
         job = await without.get(handle.id)
         assert job is not None
         assert (job.view(clock.now()), job.attempt) == ("held", 0)
+        assert caplog.text.count("jobs of task 'old.name' are held: no living process knows it") == 1
         assert (await without.stats()).queues[0].held == 1
 
     renamed = Jobs("memory:", queues={"default": 1}, clock=clock)
@@ -317,13 +320,15 @@ async def test_a_busy_runner_stops_claiming_for_a_suspect_a_minute_at_most(
         await clock.advance(1)
 
 
-async def test_a_job_that_blocks_the_loop_is_named(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_job_that_blocks_the_loop_is_named() -> None:
     jobs = Jobs("memory:")
     named = threading.Event()
+    said: list[str] = []
 
     class Listen(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if "blocked" in record.getMessage():
+                said.append(record.getMessage())
                 named.set()
 
     @jobs.task(name="the.culprit")
@@ -338,8 +343,8 @@ async def test_a_job_that_blocks_the_loop_is_named(caplog: pytest.LogCaptureFixt
             assert await handle.result(timeout=30)
     finally:
         logging.getLogger("asyncjobs.runner").removeHandler(listener)
-    assert f"job the.culprit {handle.id}" in caplog.text
-    assert "named.wait(20)" in caplog.text
+    assert f"job the.culprit {handle.id}" in said[0]
+    assert "named.wait(20)" in said[0]
 
 
 async def test_stopping_releases_what_runs_and_keeps_its_attempt(jobs: Jobs, clock: FakeClock, store: FailingStore) -> None:

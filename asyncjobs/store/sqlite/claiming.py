@@ -27,6 +27,7 @@ class _Search:
     found: list[Candidate] = field(default_factory=list)
     next_due: int | None = None
     may_hold: int = HOLD_AT_ONCE
+    unknown: set[str] = field(default_factory=set)  # tasks whose jobs were held
 
     def queue(self, queue: str, limit: int) -> None:
         """The first `limit` due jobs of this queue, and when there is more."""
@@ -50,6 +51,7 @@ class _Search:
             if nobodys:
                 execute(sql.HOLD, (dumps(nobodys),))
                 self.transaction.tally.held(queue, len(nobodys))
+                self.unknown |= {name for _, name in strange if name not in skip}
                 self.may_hold -= len(nobodys)
             if self.may_hold <= 0:
                 self._more_at(self.now)
@@ -80,7 +82,8 @@ def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, forei
             search.queue(queue, limit)
     jobs = _start(transaction, claim.runner, search.found, now, floor)
     alone = _alone(transaction, claim, paused)
-    return Claimed(jobs, search.next_due, min((run_at for _, _, run_at in alone), default=None))
+    alone_due = min((run_at for _, _, run_at in alone), default=None)
+    return Claimed(jobs, search.next_due, alone_due, frozenset(search.unknown))
 
 
 def claim_alone(transaction: Transaction, claim: Claim, now: int, *, floor: int) -> Claimed:

@@ -111,6 +111,13 @@ class Liveness:
             return set()
         return {name.removesuffix(".lock") for name in names if name.endswith(".lock") and not name.startswith(".")}
 
+    def changed_at(self) -> int:
+        """When a file last came or went in the folder, ns; 0 when there is no folder."""
+        try:
+            return os.stat(self.folder).st_mtime_ns
+        except OSError:
+            return 0
+
     def siblings(self) -> list[str]:
         """Other handles' runners that are alive."""
         return sorted(runner for runner in self.known() if runner not in self._locks and self._locked(runner))

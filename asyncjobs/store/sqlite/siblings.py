@@ -11,7 +11,7 @@ from pathlib import Path
 from asyncjobs.clock import Clock, pause
 from asyncjobs.store.sqlite.liveness import Liveness, Lock
 
-REFRESH = 1.0  # seconds between looks at who lives
+REFRESH = 1.0  # seconds between looks at who lives, unless a file has come or gone
 PATIENCE = 2.0  # seconds to wait for a turn; then without one: a lock file must never stop the work
 POLL = 0.001  # seconds, the mean between tries for a turn
 
@@ -23,14 +23,16 @@ class Gate:
         self._liveness = liveness
         self._clock = clock
         self._looked_at = float("-inf")
+        self._folder_as_of = 0  # ns, when a file last came or went there, as of the last look
         self._lock: Lock | None = None
         self._patience = PATIENCE  # none after a wait in vain, until a turn is had: who holds it may be stopped for long
         self.siblings: list[str] = []  # runners of other handles; written by refresh(), on the writer's thread
 
     def refresh(self, *, now: bool = False) -> None:
-        """Look who lives, once a second."""
-        if now or self._clock.monotonic() - self._looked_at > REFRESH:
-            self._looked_at = self._clock.monotonic()
+        """Look who lives: when somebody has come or signed off, and once a second for those who died."""
+        folder_as_of = self._liveness.changed_at()
+        if now or folder_as_of != self._folder_as_of or self._clock.monotonic() - self._looked_at > REFRESH:
+            self._looked_at, self._folder_as_of = self._clock.monotonic(), folder_as_of
             self.siblings = self._liveness.siblings()
 
     def enter(self) -> bool:

@@ -50,7 +50,7 @@ TAKEN = (
 )
 FINISH = """
 UPDATE jobs SET state = ?, queue = ?, run_at = coalesce(?, run_at), attempt = ?, crashes = ?, hold = ?, cancel_requested = 0,
-    finished_at = ?, result = ?, error = ?, attempts = ?, unique_key = CASE WHEN ? THEN NULL ELSE unique_key END
+    finished_at = ?, result = ?, error = ?, attempts = ?, progress = coalesce(?, progress), unique_key = CASE WHEN ? THEN NULL ELSE unique_key END
 WHERE seq = ?
 """
 CANCEL_QUEUED = "UPDATE jobs SET state = 4, hold = 0, finished_at = ?, unique_key = NULL WHERE seq = ?"

@@ -367,7 +367,7 @@ def _finish(transaction: Transaction, finish: Finish, now: int) -> Verdict:
         (
             NUMBERS[to], queue_after, None if ended else finish.run_at, attempt_after, finish.crashes, hold,
             now if ended else None, finish.result if ended else None, error if keeps_error else error_text(finish.error),
-            attempts_text(records), ended, seq,
+            attempts_text(records), progress_text(finish.progress) if finish.progress else None, ended, seq,
         ),
     )  # fmt: skip
     if not ended:

@@ -103,4 +103,4 @@ async def test_inserts_and_claims_cost_the_same_above_three_hundred_thousand_job
 async def test_stats_cost_the_same_however_far_beyond_what_is_counted(path: Path, store: SQLiteStore, deep: SQLiteStore) -> None:
     """Queued jobs are split into waiting and scheduled as far as COUNT_LIMIT: what is beyond it costs nothing."""
     fill(path, COUNT_LIMIT + 1)
-    assert await ratio(stats, store, deep, nothing) < 2
+    assert await ratio(stats, store, deep, nothing) < 4
