@@ -50,7 +50,7 @@ async def send_welcome(ctx: JobContext, email: str) -> str:
 
 @jobs.task
 async def build_report(ctx: JobContext, rows: int = 200) -> dict[str, int]:
-    """Add up numbers slowly, and say how far it is; /jobs/stats and `jobs.get(id).progress` show it."""
+    """Add up numbers slowly, and say how far it is: GET /work/{job_id} shows it."""
     total = 0
     for row in range(rows):
         total += row
