@@ -37,11 +37,13 @@ from asyncjobs.errors import (
     WrongLoop,
 )
 from asyncjobs.handle import JobHandle
-from asyncjobs.job import Job, State
+from asyncjobs.job import AttemptRecord, Error, Job, Progress, State
 from asyncjobs.jobs import Jobs
 from asyncjobs.outcome import Cancel, RetryAfter, Snooze
 from asyncjobs.queue import Queue
 from asyncjobs.retry import Retry
+from asyncjobs.stats import Snapshot
+from asyncjobs.store.base import Cancellation, HistoryBucket, Page
 from asyncjobs.task import Call, Task
 from asyncjobs.version import VERSION as __version__
 
@@ -49,9 +51,13 @@ __all__ = [
     "AlreadyStarted",
     "ArgumentError",
     "AsyncJobsError",
+    "AttemptRecord",
     "Call",
     "Cancel",
+    "Cancellation",
     "ConfigurationError",
+    "Error",
+    "HistoryBucket",
     "Job",
     "JobCancelled",
     "JobContext",
@@ -62,11 +68,14 @@ __all__ = [
     "NotStarted",
     "OnLoopThread",
     "OutcomeUnknown",
+    "Page",
     "PayloadTooLarge",
+    "Progress",
     "Queue",
     "ResultNotKept",
     "Retry",
     "RetryAfter",
+    "Snapshot",
     "Snooze",
     "State",
     "Stopping",

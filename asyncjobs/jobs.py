@@ -55,6 +55,7 @@ DAY = 86_400.0
 RETENTION: Mapping[str, float] = {"succeeded": DAY, "cancelled": DAY, "failed": 14 * DAY}  # seconds
 MAX_PAYLOAD = 256 * 1024  # bytes of JSON, arguments and metadata each
 MAX_RESULT = 64 * 1024  # bytes of JSON
+LIFE_GRACE = 0.5  # seconds beyond the shutdown that resources have to close
 POLL_FIRST, POLL_LAST = 0.05, 1.0  # seconds between looks at a job that may run in another process
 
 
@@ -188,6 +189,8 @@ class Jobs:
             if task.retry.queue is not None:
                 self._check_queue(task.retry.queue)
             self._tasks.add(task)
+            if self._life is not None and self._life.runner is not None:
+                self._life.runner.learn(frozenset(self._tasks))
             return task
 
         return register if function is None else register(function)
@@ -314,7 +317,11 @@ class Jobs:
     def problems(self) -> Mapping[str, str]:
         """What is wrong with this process's runner, part by part; empty when it is well. Not started is a problem too."""
         runner = self._life.runner if self._life is not None and self.started else None
-        return {"runner": str(NotStarted())} if runner is None else runner.health.reasons
+        if runner is None or self._life is None:
+            return {"runner": str(NotStarted())}
+        if self._life.ended:
+            return {"runner": "the runner's main task has ended; restart the app, and report the error in the log"}
+        return runner.health.reasons
 
     @property
     def slots(self) -> Mapping[str, SlotStats]:
@@ -453,10 +460,12 @@ class Jobs:
             await life.up(self._run)
             yield self
         finally:
-            try:
-                await life.down()
-            finally:
-                self._life = None
+            # Until its main task has ended this life holds the store: a second start must not find it free before.
+            await life.down(self._shutdown_timeout + LIFE_GRACE, lambda: self._forget(life))
+
+    def _forget(self, life: Life) -> None:
+        if self._life is life:
+            self._life = None
 
     async def _run(self, life: Life) -> None:
         """The runner's whole life, in one task of its own: resources that hold a cancel scope are left where they were entered."""

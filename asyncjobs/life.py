@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 
 from asyncjobs.runner.runner import Runner
+
+logger = logging.getLogger("asyncjobs.runner")
 
 
 class Life:
@@ -42,15 +45,29 @@ class Life:
         """For the main task: until down() is called."""
         await self._over.wait()
 
-    async def down(self) -> None:
-        """Tell the main task that it is over, and wait for its end, which the runner keeps within bounds."""
+    @property
+    def ended(self) -> bool:
+        """Whether the main task has come to its end, asked or not."""
+        return self._main is None or self._main.done()
+
+    async def down(self, timeout: float, gone: Callable[[], None]) -> None:
+        """Tell the main task that it is over, and wait for its end, at most `timeout` seconds; `gone` is called at its end.
+
+        The runner keeps within bounds by itself; what is left behind after them are resources that don't close.
+        """
         self._over.set()
         if self._main is None:
+            gone()
             return
+        self._main.add_done_callback(lambda _: gone())
         if not self._up.is_set():
             self._main.cancel()  # the lifespan was cancelled while it started
-        await asyncio.wait({self._main})
-        if self._up.is_set() and not self._main.cancelled():
+        await asyncio.wait({self._main}, timeout=timeout)
+        if not self._main.done():
+            logger.error("asyncjobs: the resources= of Jobs did not close within the shutdown; they are left behind")
+            self._main.cancel()
+        elif self._up.is_set() and not self._main.cancelled():
+            await asyncio.sleep(0)  # `gone` first
             self._main.result()
 
 

@@ -215,4 +215,4 @@ def _again(
 
 
 def _ms(seconds: float) -> int:
-    return round(max(seconds, 0.0) * 1000)
+    return round(min(max(seconds, 0.0), MAX_DELAY) * 1000)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -149,6 +150,8 @@ class Attempt:
                 value = await task.function(*args, **kwargs)
             else:
                 value = await self._in_thread(lambda: task.function(*args, **kwargs))
+                if inspect.isawaitable(value):  # a plain function around a coroutine function
+                    value = await value
         except BaseException as raised:  # user code: see _run
             return self._outcome_of(raised)
         return self._success(value)
@@ -160,7 +163,7 @@ class Attempt:
             try:
                 await asyncio.wait({future})
             except asyncio.CancelledError:
-                if self._stop is None:  # the loop is torn down
+                if self._around.torn_down():
                     raise
         return future.result()
 

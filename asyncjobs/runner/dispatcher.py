@@ -51,7 +51,7 @@ class Dispatcher:
         self._due: dict[str, float] = dict.fromkeys(queues, 0.0)  # ms; written by ring() and _learn()
         self._rung: set[str] = set()  # queues rung since the claim under way was submitted
         self._alone_due: float = NEVER  # ms; written by _learn()
-        self._alone_running = False
+        self._alone_since: float | None = None  # monotonic; a job that must run alone runs since
         self._yielding_since: float | None = None  # monotonic; when claims stopped, or began again, for a job to run alone
         self._named: set[str] = set()  # unknown tasks that the log has named
         self._looked_at = 0  # ms; when the last claim was answered
@@ -70,9 +70,14 @@ class Dispatcher:
 
     def slot_freed(self) -> None:
         """An attempt has ended."""
-        if self._alone_running and not self._slots.busy:
-            self._alone_running = False
+        if not self._slots.busy:
+            self._alone_since = None
         self._bell.ring()
+
+    def learn(self, tasks: frozenset[str]) -> None:
+        """Claim jobs of these tasks from now on."""
+        self._tasks = tasks
+        self.ring()
 
     def set_paused(self, paused: frozenset[str]) -> None:
         resumed = self._paused - paused
@@ -103,7 +108,7 @@ class Dispatcher:
             await self._bell.wait(self._seconds_to_next(now))
 
     def _wants(self, now: int) -> dict[str, int]:
-        if self._held_up() or self._alone_running:
+        if self._held_up() or self._runs_alone():
             return {}
         return {
             queue: free
@@ -117,7 +122,7 @@ class Dispatcher:
         if self._alone_due > now:
             times.append(self._alone_due)
         seconds = (min(times) - now) / 1000 if times else NEVER
-        if self._yielding_since is not None:
+        if self._yielding_since is not None or self._alone_since is not None:
             seconds = min(seconds, ALONE_LOOK / 1000)
         return None if seconds == NEVER else seconds
 
@@ -145,7 +150,7 @@ class Dispatcher:
         if not claimed.jobs and self._alone_due <= now:  # a sibling has it, or its queue is not for us: don't ask again at once
             self._alone_due = now + 1_000
         for job in claimed.jobs:
-            self._alone_running = True
+            self._alone_since = self._clock.monotonic()
             self._slots.take(job.queue)
             self._start(job)
 
@@ -175,6 +180,10 @@ class Dispatcher:
         elif wants.keys() >= {queue for queue in self._queues if queue not in self._paused}:  # else it may be another queue's
             self._alone_due = NEVER
             self._yielding_since = None
+
+    def _runs_alone(self) -> bool:
+        """Whether everything waits for a job that must run alone: while it runs, but not longer than others may be kept waiting."""
+        return self._alone_since is not None and self._clock.monotonic() - self._alone_since < ALONE_PATIENCE
 
     def _wants_quiet(self) -> bool:
         """Whether claims pause now for the job that must run alone: for a while, and not for the same while after."""

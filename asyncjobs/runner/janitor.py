@@ -36,20 +36,22 @@ class Janitor:
         self._on_settled = on_settled
         self._bell = Bell(clock)
         self._stopping = False
-        self._pruned_at = clock.monotonic()
 
     def stop(self) -> None:
         self._stopping = True
         self._bell.ring()
 
     async def run(self) -> None:
-        """Look for orphans, and now and then for what is too old, until stop()."""
+        """Look for orphans until stop()."""
         while not self._stopping:
             await self.replay()
-            if self._clock.monotonic() - self._pruned_at >= PRUNE_INTERVAL:
-                self._pruned_at = self._clock.monotonic()
-                await self.prune()
             await self._bell.wait(ORPHAN_INTERVAL)
+
+    async def tidy(self) -> None:
+        """Remove what is too old, now and then, until stop(). A loop of its own: however much there is, no take-over waits."""
+        while not self._stopping:
+            await sleep(self._clock, PRUNE_INTERVAL)
+            await self.prune()
 
     async def replay(self) -> int:
         """Put back every job whose runner is dead; how many there were."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from asyncjobs.clock import Clock, sleep
 from asyncjobs.errors import StoreUnavailable
-from asyncjobs.job import Job, Progress, State
+from asyncjobs.job import Error, Job, Progress, State
 from asyncjobs.outcome import Failed, Finish, Outcome, Succeeded, TimedOut, settle
 from asyncjobs.runner.bell import Bell
 from asyncjobs.runner.failure import error_of
@@ -25,6 +25,7 @@ logger = logging.getLogger("asyncjobs.attempt")
 
 HIGH_WATER = 1_000  # outcomes; far above what a healthy commit gathers, far below what would be felt in memory
 PART = "ledger"
+UNWRITABLE = "UnwritableEnd"  # the error type of an attempt whose end no store could hold
 
 
 class Ledger:
@@ -90,16 +91,32 @@ class Ledger:
 
     async def _write(self) -> None:
         batch, self._pending = self._pending, []
-        now = self._clock.now()
-        finishes = [replace(self._settle(job, outcome, now), progress=self._last_note(job)) for job, outcome in batch]
-        self._writing = {finish.id: finish.token for finish in finishes}
+        self._writing = {job.id: job.token for job, _ in batch}
         try:
-            verdicts = await self._persist(finishes, now)
+            await self._record(batch)
         except BaseException:  # a bug, or the end: what is not written stays here
             self._pending = batch + self._pending
             raise
         finally:
             self._writing = {}
+
+    async def _record(self, batch: Sequence[tuple[Job, Outcome]]) -> None:
+        """Settle these, and write them; where a value can't be written, each by itself, so that it fails its own job alone."""
+        now = self._clock.now()
+        finishes = [replace(self._settle(job, outcome, now), progress=self._last_note(job)) for job, outcome in batch]
+        try:
+            verdicts = await self._persist(finishes, now)
+        except (ValueError, TypeError, OverflowError) as error:
+            if len(batch) > 1:
+                for one in batch:
+                    await self._record([one])
+                return
+            ((job, outcome),) = batch
+            if isinstance(outcome, Failed) and outcome.error.type == UNWRITABLE:
+                raise
+            logger.exception("job %s (%s): its end could not be written", job.id, job.name)
+            await self._record([(job, Failed(Error(UNWRITABLE, f"the end of the attempt could not be written: {error}")))])
+            return
         for (job, outcome), finish, verdict in zip(batch, finishes, verdicts, strict=True):
             if verdict is Verdict.APPLIED:
                 _log(job, outcome, finish, now)
@@ -123,7 +140,7 @@ class Ledger:
                 verdicts = await self._store.finish(finishes, now=now)
             except StoreUnavailable as error:
                 failures += 1
-                self._health.bad(PART, f"{len(finishes)} outcomes wait in memory: {error}")
+                self._health.bad(PART, f"{len(finishes)} outcomes wait in memory: {error.reason}")
                 await sleep(self._clock, pause_after(failures, self._clock.random()))
             else:
                 self._health.good(PART)

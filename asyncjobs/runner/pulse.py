@@ -8,7 +8,7 @@ touch it, since its runner lives; so we give it back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from asyncjobs.clock import Clock
 from asyncjobs.errors import StoreUnavailable
@@ -37,6 +37,7 @@ class Pulse:
         runner: str,
         running: Callable[[], Mapping[str, int]],
         cancel: Callable[[str], None],
+        before: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -44,6 +45,7 @@ class Pulse:
         self._ledger = ledger
         self._runner = runner
         self._running = running  # job id → token, of the attempts here
+        self._before = before  # what must be in the store before it is asked
         self._cancel = cancel  # asks for the end of an attempt here
         self._notes: dict[str, tuple[int, Progress]] = {}  # written by note(), on any thread; swapped by _beat()
         self._suspects: dict[str, int] = {}  # strays of the last beat
@@ -75,6 +77,7 @@ class Pulse:
 
     async def _beat(self) -> None:
         began = self._clock.monotonic()
+        await self._before()
         notes, self._notes = self._notes, {}
         if notes:
             try:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from asyncio.tasks import _unregister_task
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from asyncjobs.clock import Clock, sleep
@@ -76,6 +77,7 @@ class Runner:
         self._pulse = Pulse(
             store, clock, self._dispatcher, self._ledger, runner=info.id,
             running=lambda: {id: attempt.job.token for id, attempt in self._attempts.items()}, cancel=self._cancel,
+            before=self._sign_on,
         )  # fmt: skip
         self._janitor = Janitor(store, clock, retention, self._settled)
         self._around = Surroundings(
@@ -86,6 +88,7 @@ class Runner:
         self._main: asyncio.Task[None] | None = None
         self._loops: dict[str, asyncio.Task[None]] = {}  # written by _serve()
         self._entered = False  # the store is open, we are registered, orphans are back
+        self._signed_on = False  # the store knows `info` as it is
         self._draining = False
 
     # --- what the application asks ---
@@ -97,6 +100,19 @@ class Runner:
     def ring_all(self) -> None:
         """Anything may have become claimable."""
         self._dispatcher.ring()
+
+    def learn(self, tasks: frozenset[str]) -> None:
+        """A task was registered while the runner is up: claim its jobs too, and say so at the next beat."""
+        self.info = replace(self.info, tasks=tasks)
+        self._dispatcher.learn(tasks)
+        self._signed_on = False
+        self._pulse.ring()
+
+    async def _sign_on(self) -> None:
+        """Make known who runs here, where that is not known yet."""
+        if not self._signed_on:
+            self._signed_on = True
+            await self._store.register(self.info, now=self._clock.now())
 
     def beat(self) -> None:
         """Look for cancel requests now."""
@@ -123,8 +139,9 @@ class Runner:
         try:
             await self._enter()
         except StoreUnavailable as error:
-            self.health.bad("store", str(error))
+            self.health.bad("store", error.reason)
         except BaseException:
+            await self._within(self._retire(), self._clock.monotonic() + 1.0)
             await self._close_store(self._shutdown_timeout)
             raise
         self._watchdog.start()
@@ -132,7 +149,8 @@ class Runner:
 
     async def _enter(self) -> None:
         await self._store.open()
-        await self._store.register(self.info, now=self._clock.now())
+        self._signed_on = False
+        await self._sign_on()
         replayed = await self._janitor.replay()
         self._entered = True
         logger.info(
@@ -148,6 +166,7 @@ class Runner:
         self._loops["ledger"] = self._spawn("ledger", self._ledger.run)
         self._loops["pulse"] = self._spawn("pulse", self._pulse.run)
         self._loops["janitor"] = self._spawn("janitor", self._janitor.run)
+        self._loops["prune"] = self._spawn("prune", self._janitor.tidy)
         self._loops["watch"] = self._spawn("watch", self._watch)
         await sleep(self._clock, FIRST_CLAIM_AFTER)
         if self.info.queues and not self._draining:
@@ -201,8 +220,8 @@ class Runner:
 
     async def stop(self) -> None:
         """Within `shutdown_timeout`, whatever jobs, threads and disk do. Correct even if it never gets to its end."""
-        deadline = self._clock.monotonic() + self._shutdown_timeout
         reserve = min(RESERVE, self._shutdown_timeout / 2)
+        deadline = self._clock.monotonic() + (reserve if self._torn_down() else self._shutdown_timeout)
         self._draining = True
         try:
             await self._end_dispatcher(deadline - reserve)
@@ -236,8 +255,14 @@ class Runner:
         await self._within(self._idle.wait(), until)
 
     async def _flush(self) -> None:
-        if self._entered:
+        if not self._entered:
+            return
+        ledger = self._loops.get("ledger")
+        if ledger is not None and not ledger.done():
             await self._ledger.flushed()
+        else:  # the loop is torn down, and has cancelled the ledger's own task
+            self._ledger.close()
+            await self._ledger.run()
 
     async def _abandon(self) -> None:
         if self._entered and self._attempts:

@@ -37,7 +37,7 @@ async def keep(part: str, loop: Callable[[], Awaitable[None]], clock: Clock, hea
             health.good(part)
             return
         except StoreUnavailable as error:
-            health.bad(part, str(error))
+            health.bad(part, error.reason)
         except Exception as error:
             logger.exception("asyncjobs: the %s loop crashed and is started again", part)
             health.bad(part, f"crashed: {type(error).__name__}: {error}")

@@ -55,6 +55,7 @@ logger = logging.getLogger("asyncjobs.store")
 
 GENERATION_BITS = 24  # of a token, below the generation: how often one job can be claimed between two opens
 CLOCK_STEP = 5_000  # ms that the wall clock must fall back by to count as set
+PAGES_GIVEN_BACK = 256  # of the file, with each batch that is pruned
 UNHOLD_AT_ONCE = 5_000  # rows
 ACCEPTED_AT_ONCE = 10_000  # operations: how far unacknowledged inserts may run ahead of the disk
 OPEN_RETRY = 0.02  # seconds; SQLite doesn't wait for its busy timeout when a file is switched to WAL
@@ -77,6 +78,7 @@ class SQLiteStore:
         self._reader = SQLiteReader(self.path, f"file:{schema.quoted(self.path)}?mode=ro", self._clock)
         self._floor = 0  # the least token of this generation; written by open()
         self._latest_now = 0  # ms; the latest `now` of a write verb, since the last step of the clock
+        self._accepted: dict[str, asyncio.Future[Any]] = {}  # id → the insert under way; written by insert() and _written()
         self._runners: dict[str, RunnerInfo] = {}  # registered through this handle
 
     # --- life
@@ -151,9 +153,15 @@ class SQLiteStore:
             ids=[job.id for job in jobs],
         )
         if all(job.survives == "nothing" for job in jobs) and writer.backlog <= ACCEPTED_AT_ONCE:
-            future.add_done_callback(lambda done: _log_loss(done, jobs))
+            self._accepted.update(dict.fromkeys((job.id for job in jobs), future))
+            future.add_done_callback(lambda done: self._written(done, jobs))
             return [Inserted(job.id, True) for job in jobs]
         return await future  # type: ignore[no-any-return]
+
+    def _written(self, done: asyncio.Future[Any], jobs: Sequence[NewJob]) -> None:
+        for job in jobs:
+            self._accepted.pop(job.id, None)
+        _log_loss(done, jobs)
 
     # --- working
 
@@ -280,6 +288,7 @@ class SQLiteStore:
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         def act(transaction: Transaction) -> int:
             gone = _prune(transaction, ended_before, limit)
+            transaction.cursor.execute(f"PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})").fetchall()
             if gone < limit:
                 self._forget_the_dead(transaction)
                 transaction.cursor.execute("DELETE FROM history WHERE at < ?", (self._latest_now - HISTORY_KEPT,))
@@ -300,6 +309,9 @@ class SQLiteStore:
     # --- looking
 
     async def get(self, ids: Sequence[str]) -> Sequence[Job | None]:
+        accepted = {self._accepted[id] for id in ids if id in self._accepted}
+        if accepted:  # a handle may ask after what was acknowledged before it is written
+            await asyncio.wait(accepted)
         return await self._reader.get(ids)
 
     async def page(self, query: JobQuery, *, limit: int, after: str | None = None) -> Page:
