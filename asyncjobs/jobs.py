@@ -297,7 +297,7 @@ class Jobs:
         now = self._clock.now()
         stats = await self._store.stats(now=now)
         history = await self._store.history(since=now - WINDOW, until=now + 1)
-        return snapshot(stats, history, version=VERSION, runner=runner.info.id, problems=runner.health.reasons)
+        return snapshot(stats, history, version=VERSION, runner=runner.info.id, problems=runner.problems)
 
     async def history(self, *, since: float | timedelta = 3600.0, queue: str | None = None) -> Sequence[HistoryBucket]:
         """What happened, minute by minute, since so many seconds (or a timedelta) ago."""
@@ -321,7 +321,7 @@ class Jobs:
             return {"runner": str(NotStarted())}
         if self._life.ended:
             return {"runner": "the runner's main task has ended; restart the app, and report the error in the log"}
-        return runner.health.reasons
+        return runner.problems
 
     @property
     def slots(self) -> Mapping[str, SlotStats]:

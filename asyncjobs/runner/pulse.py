@@ -49,6 +49,7 @@ class Pulse:
         self._cancel = cancel  # asks for the end of an attempt here
         self._notes: dict[str, tuple[int, Progress]] = {}  # written by note(), on any thread; swapped by _beat()
         self._suspects: dict[str, int] = {}  # strays of the last beat
+        self.answered_at: float | None = None  # monotonic; when the store last answered a beat
         self._bell = Bell(clock)
         self._stopping = False
 
@@ -86,6 +87,7 @@ class Pulse:
                 self._notes = {**notes, **self._notes}
                 raise
         beat = await self._store.beat(self._runner, now=self._clock.now())
+        self.answered_at = self._clock.monotonic()
         for id in beat.cancels:
             self._cancel(id)
         self._dispatcher.set_paused(beat.paused)

@@ -36,6 +36,7 @@ logger = logging.getLogger("asyncjobs.runner")
 # A server that finds its port taken runs the lifespan's start and end around that discovery; a process that lives for less
 # than this claims nothing. Only the first claim after a start waits for it.
 FIRST_CLAIM_AFTER = 0.05
+SILENCE = 10.0  # seconds without an answer from the store; twice what it waits for a lock
 RESERVE = 2.0  # seconds of the shutdown that cancel, settle and close share (at most half of it)
 CANCEL_WAIT = 0.6  # of the reserve: how much of it cancelled attempts have to end
 
@@ -125,6 +126,15 @@ class Runner:
     def ready(self) -> bool:
         """Whether the store has let us in: False while a start is degraded."""
         return self._entered
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Part → what is wrong with it; a store that neither answers nor fails included."""
+        problems = self.health.reasons
+        answered_at = self._pulse.answered_at
+        if answered_at is not None and (silent := self._clock.monotonic() - answered_at) > SILENCE:
+            problems.setdefault("store", f"has not answered for {silent:.0f} s; a disk may hang")
+        return problems
 
     @property
     def backlog(self) -> int:

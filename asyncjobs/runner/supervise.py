@@ -26,7 +26,7 @@ def pause_after(failures: int, chance: float) -> float:
 async def keep(part: str, loop: Callable[[], Awaitable[None]], clock: Clock, health: Health) -> None:
     """Run `loop` until it returns, again each time it raises. Health says so meanwhile.
 
-    One of the two places that catch every Exception: whatever a loop trips over must degrade the runner, not end the app.
+    It catches every Exception: whatever a loop trips over must degrade the runner, not end the app.
     """
     failures = 0
     while True:

@@ -199,3 +199,21 @@ async def test_resources_that_do_not_close_are_left_behind(tmp_path: Path, caplo
         async with jobs.running():
             pass
     assert "did not close within the shutdown" in caplog.text
+
+
+async def test_a_store_that_neither_answers_nor_fails_is_a_problem(jobs: Jobs, clock: FakeClock) -> None:
+    hangs = asyncio.Event()
+
+    class Hanging(MemoryStore):
+        async def beat(self, runner: str, *, now: int) -> Any:
+            if hangs.is_set():
+                await asyncio.Event().wait()
+            return await super().beat(runner, now=now)
+
+    jobs._store = Hanging()
+    async with jobs.running():
+        await clock.advance(5)
+        assert jobs.problems == {}
+        hangs.set()
+        await clock.advance(12)
+        assert "has not answered" in jobs.problems["store"]

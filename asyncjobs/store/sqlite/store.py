@@ -224,9 +224,8 @@ class SQLiteStore:
         )
 
     async def beat(self, runner: str, *, now: int) -> Beat:
+        writer = self._writing()
         stepped = self._latest_now - now > CLOCK_STEP
-        if stepped:
-            self._latest_now = now
         info = self._runners.get(runner)
 
         def act(transaction: Transaction) -> Beat:
@@ -242,7 +241,10 @@ class SQLiteStore:
                 paused=frozenset(queue for (queue,) in transaction.cursor.execute(sql.PAUSED)),
             )
 
-        return await self._writing(now).submit(Rank.CHANGE, act, synced=False)  # type: ignore[no-any-return]
+        beat: Beat = await writer.submit(Rank.CHANGE, act, synced=False)
+        # Only now: a beat that failed has made nothing due, and the next must see the step again.
+        self._latest_now = now if stepped else max(self._latest_now, now)
+        return beat
 
     async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
         rows = [(progress_text(progress), askable(id), token) for id, (token, progress) in notes.items()]
