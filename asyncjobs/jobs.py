@@ -15,11 +15,11 @@ from starlette.types import ASGIApp
 
 from asyncjobs.clock import Clock, SystemClock
 from asyncjobs.context import JobContext
+from asyncjobs.endings import Endings
 from asyncjobs.errors import (
     AlreadyStarted,
     ArgumentError,
     ConfigurationError,
-    JobGone,
     NotStarted,
     OnLoopThread,
     PayloadTooLarge,
@@ -56,7 +56,6 @@ RETENTION: Mapping[str, float] = {"succeeded": DAY, "cancelled": DAY, "failed": 
 MAX_PAYLOAD = 256 * 1024  # bytes of JSON, arguments and metadata each
 MAX_RESULT = 64 * 1024  # bytes of JSON
 LIFE_GRACE = 0.5  # seconds beyond the shutdown that resources have to close
-POLL_FIRST, POLL_LAST = 0.05, 1.0  # seconds between looks at a job that may run in another process
 
 
 class TaskDecorator(Protocol):
@@ -116,7 +115,7 @@ class Jobs:
         self._max_result = _checked_size("max_result", max_result)
         self._tasks = Registry()
         self._life: Life | None = None  # while started; everything that belongs to one event loop
-        self._waiters: dict[str, set[asyncio.Future[None]]] = {}  # job id → who waits in this process for its end
+        self._endings = Endings(self._clock)
         self.from_thread = FromThread(self._loop_for_thread, self.enqueue, self.enqueue_many)
 
     def __repr__(self) -> str:
@@ -337,7 +336,7 @@ class Jobs:
         verdicts = await self._store.cancel(wanted, now=self._clock.now())
         runner.beat()
         for id in wanted:
-            self._tell(id)
+            self._endings.tell(id)
         return dict(zip(wanted, verdicts, strict=True))
 
     async def retry(self, ids: str | Iterable[str]) -> dict[str, bool]:
@@ -376,42 +375,11 @@ class Jobs:
         """The job once it has ended; see `JobHandle.result`."""
         try:
             async with asyncio.timeout(timeout):
-                return await self._ended(id)
+                return await self._endings.wait(id, self.get)
         except TimeoutError:
             if timeout is None:
                 raise
             raise TimeoutError(f"job {id} has not ended within {timeout:g} s; it goes on") from None
-
-    async def _ended(self, id: str) -> Job:
-        pause = POLL_FIRST
-        while True:
-            told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.setdefault(id, set()).add(told)
-            try:
-                job = await self.get(id)
-                if job is None:
-                    raise JobGone(id)
-                if job.state.ended:
-                    return job
-                await self._told_or_time(told, pause)
-            finally:
-                waiting = self._waiters[id]
-                waiting.discard(told)
-                if not waiting:
-                    del self._waiters[id]
-            pause = min(pause * 2, POLL_LAST)
-
-    async def _told_or_time(self, told: asyncio.Future[None], seconds: float) -> None:
-        timer = self._clock.call_later(seconds, lambda: None if told.done() else told.set_result(None))
-        try:
-            await told
-        finally:
-            timer.cancel()
-
-    def _tell(self, id: str) -> None:
-        for waiter in self._waiters.get(id, ()):
-            if not waiter.done():
-                waiter.set_result(None)
 
     async def cancel_one(self, id: str) -> bool:
         """Cancel this job; whether that was of use."""
@@ -480,7 +448,7 @@ class Jobs:
                 retention=self._retention,
                 max_result=self._max_result,
                 shutdown_timeout=self._shutdown_timeout,
-                on_settled=self._tell,
+                on_settled=self._endings.tell,
             )
             await runner.start()
             life.is_up()

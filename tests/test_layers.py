@@ -39,7 +39,7 @@ FLOORS: dict[str, tuple[int, str]] = {
     **dict.fromkeys(["store.opening", "store.memory", "store.memory_data", "store.sqlite"], (2, "stores")),
     "runner": (2, "runner"),
     "web": (2, "web"),
-    **dict.fromkeys(["jobs", "life", "registry", "from_thread"], (3, "jobs")),
+    **dict.fromkeys(["jobs", "life", "registry", "from_thread", "endings"], (3, "jobs")),
     **dict.fromkeys(["asgi", "testing", "cli"], (4, "edges")),
     **dict.fromkeys(["", "__main__"], (5, "door")),
 }
