@@ -50,7 +50,7 @@ async def send_welcome(ctx: JobContext, email: str) -> str:
 
 @jobs.task
 async def build_report(ctx: JobContext, rows: int = 200) -> dict[str, int]:
-    """Add up numbers slowly, and say how far it is: GET /work/{job_id} shows it."""
+    """Add up numbers slowly, and say how far it is: GET /status/{job_id} shows it."""
     total = 0
     for row in range(rows):
         total += row
@@ -105,8 +105,8 @@ async def stock(product: int) -> dict[str, str]:
     return {"job": job.id}
 
 
-@app.get("/work/{job_id}")
-async def work(job_id: str) -> dict[str, Any]:
+@app.get("/status/{job_id}")
+async def status(job_id: str) -> dict[str, Any]:
     """What became of it."""
     job = await jobs.get(job_id)
     if job is None:

@@ -86,7 +86,7 @@ def _states(base: str, ids: list[str]) -> dict[str, str]:
     states = {}
     for id in ids:
         try:
-            states[id] = _get(f"{base}/work/{id}")["state"]
+            states[id] = _get(f"{base}/status/{id}")["state"]
         except urllib.error.HTTPError:
             states[id] = "missing"
     return states

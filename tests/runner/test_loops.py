@@ -16,6 +16,7 @@ from asyncjobs.outcome import Finish
 from asyncjobs.store.base import Claim, Claimed, RunnerInfo, Verdict
 from asyncjobs.store.memory import MemoryStore
 from tests.fakes import START, FakeClock, settled
+from tests.runner.suspects import crash_twice
 
 
 class FailingStore(MemoryStore):
@@ -264,13 +265,7 @@ async def test_a_suspect_runs_alone_and_the_others_wait_for_it(jobs: Jobs, clock
     @jobs.task
     async def other() -> None: ...
 
-    async with jobs.running(work=()):
-        handle = await jobs.enqueue(suspect)
-        for crash in ("first", "second"):
-            await store.register(RunnerInfo(crash, 1, "h", "0", START), now=clock.now())
-            await store.claim(Claim(crash, {"default": 1}, frozenset([suspect.name])), now=clock.now())
-            store._data.alive.discard(crash)
-            await clock.advance(1.3)
+    handle = await crash_twice(jobs, clock, store, suspect)
     async with jobs.running():
         await clock.advance(11)
         assert beside == [1]
@@ -300,13 +295,7 @@ async def test_a_busy_runner_stops_claiming_for_a_suspect_a_minute_at_most(
     @jobs.task
     async def other() -> None: ...
 
-    async with jobs.running(work=()):
-        await jobs.enqueue(suspect)
-        for crash in ("first", "second"):
-            await store.register(RunnerInfo(crash, 1, "h", "0", START), now=clock.now())
-            await store.claim(Claim(crash, {"default": 1}, frozenset([suspect.name])), now=clock.now())
-            store._data.alive.discard(crash)
-            await clock.advance(1.3)
+    await crash_twice(jobs, clock, store, suspect)
     async with jobs.running():
         await clock.advance(1)
         await jobs.enqueue(endless)
@@ -423,13 +412,7 @@ async def test_a_suspect_in_one_queue_and_a_long_job_in_another_leave_every_othe
     async def other() -> None:
         started.append(clock.monotonic())
 
-    async with jobs.running(work=()):
-        await jobs.enqueue(suspect)
-        for crash in ("first", "second"):
-            await store.register(RunnerInfo(crash, 1, "h", "0", START), now=clock.now())
-            await store.claim(Claim(crash, {"slow": 1}, frozenset([suspect.name])), now=clock.now())
-            store._data.alive.discard(crash)
-            await clock.advance(1.3)
+    await crash_twice(jobs, clock, store, suspect)
     async with jobs.running():
         await clock.advance(1)
         await jobs.enqueue(endless)

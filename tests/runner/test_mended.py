@@ -14,9 +14,10 @@ import pytest
 from asyncjobs import Jobs, Retry, RetryAfter, State
 from asyncjobs.errors import AlreadyStarted
 from asyncjobs.outcome import Finish
-from asyncjobs.store.base import Claim, RunnerInfo, Verdict
+from asyncjobs.store.base import Verdict
 from asyncjobs.store.memory import MemoryStore
 from tests.fakes import START, FakeClock
+from tests.runner.suspects import crash_twice
 
 
 async def test_a_handle_reads_what_was_acknowledged_before_it_was_written(tmp_path: Path) -> None:
@@ -89,13 +90,7 @@ async def test_a_suspect_that_never_ends_keeps_the_others_a_minute_at_most(jobs:
     @jobs.task
     async def other() -> None: ...
 
-    async with jobs.running(work=()):
-        await jobs.enqueue(suspect)
-        for crash in ("first", "second"):
-            await store.register(RunnerInfo(crash, 1, "h", "0", START), now=clock.now())
-            await store.claim(Claim(crash, {"default": 1}, frozenset([suspect.name])), now=clock.now())
-            store._data.alive.discard(crash)
-            await clock.advance(1.3)
+    await crash_twice(jobs, clock, store, suspect)
     async with jobs.running():
         await clock.advance(12)
         handle = await jobs.enqueue(other)
