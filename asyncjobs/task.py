@@ -24,7 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 
-MAX_DELAY = 10 * 366 * 86_400.0  # seconds; later than ten years is a mistake in a unit
+FURTHEST = 10 * 366 * 86_400.0  # seconds; later than ten years is a mistake in a unit
 
 
 class Enqueue(Protocol):
@@ -288,14 +288,14 @@ def _checked_timeout(timeout: float | timedelta | None) -> float | None:
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     if seconds is None:
         return None
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= MAX_DELAY:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= FURTHEST:
         raise ConfigurationError(f"timeout={timeout!r}: give seconds above 0, or None for no limit")
     return float(seconds)
 
 
 def _checked_delay(delay: float | timedelta) -> float:
     seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_DELAY:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= FURTHEST:
         raise ArgumentError(f"delay={delay!r}: give seconds from 0 to ten years, or a timedelta")
     return float(seconds)
 

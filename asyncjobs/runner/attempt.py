@@ -133,7 +133,7 @@ class Attempt:
         """Never raises: SystemExit and KeyboardInterrupt would end the server's loop, wherever user code raises them."""
         try:
             self._outcome = await self._perform()
-        except BaseException as raised:
+        except BaseException as raised:  # user code, whose ends are all one to the loop: failures of this job
             self._outcome = Failed(error_of(raised))
 
     async def _perform(self) -> Outcome:

@@ -14,10 +14,6 @@ class Health:
         self._reasons: dict[str, str] = {}  # written by the loops through bad() and good()
 
     @property
-    def ok(self) -> bool:
-        return not self._reasons
-
-    @property
     def reasons(self) -> dict[str, str]:
         """Part → what is wrong with it; empty when all is well."""
         return dict(self._reasons)

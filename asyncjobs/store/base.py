@@ -30,6 +30,8 @@ from asyncjobs.outcome import Finish
 HISTORY_STEP = 60_000  # ms that one history bucket covers
 HISTORY_KEPT = 14 * 86_400_000  # ms, behind the latest `now` that the pruning handle has seen
 COUNT_LIMIT = 10_000  # the split of queued jobs into waiting and scheduled is counted this far
+CLOCK_STEP = 5_000  # ms that the wall clock must fall back by to count as set
+GENERATION_BITS = 24  # of a token, below the generation: how often one job can be claimed between two opens
 
 
 # --- values of the write verbs ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ No verb waits for anything, so each is one indivisible step, and nothing here is
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,7 +16,9 @@ from asyncjobs.errors import StoreClosed
 from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Hold, Job, NewJob, Progress, State
 from asyncjobs.outcome import ABANDONED, Finish
 from asyncjobs.store.base import (
+    CLOCK_STEP,
     COUNT_LIMIT,
+    GENERATION_BITS,
     HISTORY_KEPT,
     Beat,
     Cancellation,
@@ -25,7 +27,6 @@ from asyncjobs.store.base import (
     HistoryBucket,
     Inserted,
     JobQuery,
-    Metric,
     Page,
     QueueStats,
     RunnerInfo,
@@ -34,12 +35,7 @@ from asyncjobs.store.base import (
     Verdict,
 )
 from asyncjobs.store.memory_data import MemoryData, Watch
-from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, Tally, total_of
-
-CLOCK_STEP = 5_000  # ms that the wall clock must fall back by to count as set
-GENERATION_BITS = 24  # of a token, below the generation: how often one job can be claimed between two opens
-
-_TOTALS = [metric for metric in Metric if metric not in (Metric.WAIT, Metric.RUN)]
+from asyncjobs.store.tally import HELD, RETRYING, TOTALS, Tally, buckets_of, total_of
 
 
 class MemoryStore:
@@ -314,25 +310,13 @@ class MemoryStore:
             scheduled_more=scheduled > COUNT_LIMIT,
             oldest_due=min((line[0][0] for line in lines if line), default=None) if waiting else None,
             paused=data.paused.get(queue, False),
-            totals={metric: data.counters[queue, total_of(metric)] for metric in _TOTALS},
+            totals={metric: data.counters[queue, total_of(metric)] for metric in TOTALS},
         )
 
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
-        found: defaultdict[tuple[int, str, str], dict[tuple[Metric, int], int]] = defaultdict(dict)
-        for (at, of_queue, task, metric, bucket), count in self._read().history.items():
-            if since <= at < until and queue in (None, of_queue):
-                found[at, of_queue, task][metric, bucket] = count
-        return [
-            HistoryBucket(
-                at=at,
-                queue=of_queue,
-                task=task,
-                counts={metric: count for (metric, bucket), count in counts.items() if bucket == NO_BUCKET},
-                wait={bucket: count for (metric, bucket), count in counts.items() if metric is Metric.WAIT},
-                run={bucket: count for (metric, bucket), count in counts.items() if metric is Metric.RUN},
-            )
-            for (at, of_queue, task), counts in sorted(found.items())
-        ]
+        return buckets_of(
+            (*key, count) for key, count in self._read().history.items() if since <= key[0] < until and queue in (None, key[1])
+        )
 
     # --- waking
 

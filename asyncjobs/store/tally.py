@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from asyncjobs.histogram import bucket_of
 from asyncjobs.job import State
-from asyncjobs.store.base import HISTORY_STEP, Metric
+from asyncjobs.store.base import HISTORY_STEP, HistoryBucket, Metric
 
 HELD = "held"
 RETRYING = "retrying"
@@ -28,6 +29,27 @@ _ENDED_AS: dict[str, tuple[Metric, ...]] = {
     "lost": (Metric.LOST,),
 }
 _TIMED = frozenset({"succeeded", "failed", "timed_out"})
+
+
+TOTALS = tuple(metric for metric in Metric if metric not in (Metric.WAIT, Metric.RUN))  # what is counted for ever
+
+
+def buckets_of(entries: Iterable[tuple[int, str, str, Metric, int, int]]) -> list[HistoryBucket]:
+    """History as it is read, oldest first, of entries as they are kept: a Tally's history key with its count."""
+    found: defaultdict[tuple[int, str, str], dict[tuple[Metric, int], int]] = defaultdict(dict)
+    for at, queue, task, metric, bucket, count in entries:
+        found[at, queue, task][metric, bucket] = count
+    return [
+        HistoryBucket(
+            at=at,
+            queue=queue,
+            task=task,
+            counts={metric: count for (metric, bucket), count in counts.items() if bucket == NO_BUCKET},
+            wait={bucket: count for (metric, bucket), count in counts.items() if metric is Metric.WAIT},
+            run={bucket: count for (metric, bucket), count in counts.items() if metric is Metric.RUN},
+        )
+        for (at, queue, task), counts in sorted(found.items())
+    ]
 
 
 class Tally:

@@ -24,14 +24,13 @@ from asyncjobs.store.base import (
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import Hopper, identity_of, replaced, unavailable
 from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, job_of, runner_of
-from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, total_of
+from asyncjobs.store.tally import HELD, RETRYING, TOTALS, buckets_of, total_of
 
 V = TypeVar("V")
 Judge = Callable[[sqlite3.Cursor], Callable[[str], bool]]  # who is alive, by the rows a cursor sees; on the reader's thread
 
 DEADLINE = 1.0  # seconds of one hop; longer readers keep the log from being reused
 CHECK_EVERY = 10_000  # SQLite's instructions between looks at the deadline, some 0.1 ms
-TOTALS = [metric for metric in Metric if metric not in (Metric.WAIT, Metric.RUN)]
 
 
 class SQLiteReader:
@@ -83,23 +82,13 @@ class SQLiteReader:
         return await self._read(lambda cursor: _stats(cursor, now, judge(cursor)))
 
     async def history(self, *, since: int, until: int, queue: str | None) -> list[HistoryBucket]:
-        statement = "SELECT at, queue, task, metric, bucket, n FROM history WHERE at >= ? AND at < ? ORDER BY at, queue, task"
+        statement = "SELECT at, queue, task, metric, bucket, n FROM history WHERE at >= ? AND at < ?"
         rows = await self._read(lambda cursor: cursor.execute(statement, (since, until)).fetchall())
-        found: defaultdict[tuple[int, str, str], dict[tuple[Metric, int], int]] = defaultdict(dict)
-        for at, of_queue, task, metric, bucket, n in rows:
-            if queue in (None, of_queue):
-                found[at, of_queue, task][Metric(metric), bucket] = n
-        return [
-            HistoryBucket(
-                at=at,
-                queue=of_queue,
-                task=task,
-                counts={metric: n for (metric, bucket), n in counts.items() if bucket == NO_BUCKET},
-                wait={bucket: n for (metric, bucket), n in counts.items() if metric is Metric.WAIT},
-                run={bucket: n for (metric, bucket), n in counts.items() if metric is Metric.RUN},
-            )
-            for (at, of_queue, task), counts in found.items()
-        ]
+        return buckets_of(
+            (at, of_queue, task, Metric(metric), bucket, n)
+            for at, of_queue, task, metric, bucket, n in rows
+            if queue in (None, of_queue)
+        )
 
     async def orphans(self, limit: int, judge: Judge) -> list[Job]:
         def find(cursor: sqlite3.Cursor) -> list[Any]:

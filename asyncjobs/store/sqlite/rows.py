@@ -26,7 +26,7 @@ def job_of(row: Sequence[Any]) -> Job:
     return Job(
         row[0], row[1], row[2], STATES[row[3]], row[4], row[5], row[6], policy_of(row[7]), row[8], row[9], row[10], row[11],
         row[12], row[13], row[14], HOLDS[row[15]], row[16], bool(row[17]), row[18], row[19], row[20], row[21],
-        error_of(row[22]), _progress_of(row[23]), _attempts_of(row[24]),
+        error_of(row[22]), _progress_of(row[23]), attempts_of(row[24]),
     )  # fmt: skip
 
 
@@ -98,16 +98,13 @@ def attempts_text(records: Sequence[AttemptRecord]) -> str:
     )
 
 
-def _attempts_of(text: str | None) -> tuple[AttemptRecord, ...]:
+def attempts_of(text: str | None) -> tuple[AttemptRecord, ...]:
     if text is None:
         return ()
     return tuple(
         AttemptRecord(number, outcome, runner, started, ended, None if error is None else Error(*error))
         for number, outcome, runner, started, ended, error in json.loads(text)
     )
-
-
-attempts_of = _attempts_of
 
 
 def runner_of(row: Sequence[Any]) -> RunnerInfo:

@@ -18,6 +18,8 @@ from asyncjobs.errors import ConfigurationError, StoreClosed, StoreMismatch
 from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Job, NewJob, Progress, State
 from asyncjobs.outcome import ABANDONED, Finish
 from asyncjobs.store.base import (
+    CLOCK_STEP,
+    GENERATION_BITS,
     HISTORY_KEPT,
     Beat,
     Cancellation,
@@ -53,8 +55,6 @@ from asyncjobs.store.sqlite.writer import Rank, Transaction, Writer
 
 logger = logging.getLogger("asyncjobs.store")
 
-GENERATION_BITS = 24  # of a token, below the generation: how often one job can be claimed between two opens
-CLOCK_STEP = 5_000  # ms that the wall clock must fall back by to count as set
 PAGES_GIVEN_BACK = 256  # of the file, with each batch that is pruned
 UNHOLD_AT_ONCE = 5_000  # rows
 ACCEPTED_AT_ONCE = 10_000  # operations: how far unacknowledged inserts may run ahead of the disk
