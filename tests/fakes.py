@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import weakref
 from collections.abc import Callable
+
+from asyncjobs import spawn
 
 START = 1_800_000_000_000  # ms; any moment will do
 
@@ -63,13 +66,26 @@ class FakeClock:
         await settled()
 
 
+_spawned: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()  # what asyncio.all_tasks() doesn't list
+_unregister = spawn._unregister_task
+
+
+def _note(task: asyncio.Task[object]) -> None:
+    _spawned.add(task)
+    _unregister(task)
+
+
+spawn._unregister_task = _note
+
+
 async def settled() -> None:
     """Return when every other task waits for something that has not happened yet."""
-    me = asyncio.current_task()
+    me, loop = asyncio.current_task(), asyncio.get_running_loop()
     still = 0
     while still < 3:  # turns of the loop: a callback that is under way wakes its task one or two turns later
         await asyncio.sleep(0)
-        still = still + 1 if all(_waits(task) for task in asyncio.all_tasks() if task is not me) else 0
+        others = {*asyncio.all_tasks(loop), *(task for task in _spawned if task.get_loop() is loop and not task.done())} - {me}
+        still = still + 1 if all(map(_waits, others)) else 0
 
 
 def _waits(task: asyncio.Task[object]) -> bool:

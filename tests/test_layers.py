@@ -30,6 +30,7 @@ FLOORS: dict[str, tuple[int, str]] = {
             "task",
             "names",
             "histogram",
+            "spawn",
             "handle",
             "version",
         ],

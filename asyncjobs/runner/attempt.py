@@ -11,6 +11,7 @@ import contextvars
 import inspect
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
@@ -21,6 +22,7 @@ from asyncjobs.job import Error, Job, Progress
 from asyncjobs.outcome import Cancel, Cancelled, Failed, Outcome, Released, RetryAfter, Snooze, Snoozed, Succeeded, TimedOut
 from asyncjobs.runner.failure import error_of
 from asyncjobs.runner.threads import Threads
+from asyncjobs.spawn import spawn
 from asyncjobs.task import Task
 
 logger = logging.getLogger("asyncjobs.attempt")
@@ -39,7 +41,7 @@ class Stop(Enum):
 class Surroundings:
     """What all attempts of a runner share."""
 
-    __slots__ = ("base", "clock", "max_result", "on_end", "on_stuck", "report", "state", "threads", "torn_down")
+    __slots__ = ("base", "clock", "max_result", "on_end", "on_stuck", "report", "state", "threads")
 
     def __init__(
         self,
@@ -51,7 +53,6 @@ class Surroundings:
         report: Callable[[Job, Progress], None],
         on_end: Callable[[Attempt, Outcome], None],
         on_stuck: Callable[[Attempt], None],
-        torn_down: Callable[[], bool],
     ) -> None:
         self.clock = clock
         self.threads = threads
@@ -60,7 +61,6 @@ class Surroundings:
         self.report = report  # where progress goes
         self.on_end = on_end  # called once an attempt, on the loop
         self.on_stuck = on_stuck  # called at most once an attempt, before on_end
-        self.torn_down = torn_down  # whether the loop is cancelling everything on it
         self.base = contextvars.copy_context()  # of the lifespan: a job must not inherit the context of a request
 
 
@@ -85,9 +85,7 @@ class Attempt:
         """Begin; `on_end` is called when the function has returned."""
         if self.job.policy.timeout is not None:
             self._timer = self._around.clock.call_later(self.job.policy.timeout, self._expire)
-        self._runs = asyncio.get_running_loop().create_task(
-            self._run(), name=f"asyncjobs job {self.job.name} {self.job.id}", context=self._around.base.copy()
-        )
+        self._runs = spawn(self._run(), name=f"asyncjobs job {self.job.name} {self.job.id}", context=self._around.base.copy())
         self._runs.add_done_callback(self.ended)
 
     @property
@@ -160,11 +158,8 @@ class Attempt:
         """The function's end, not the wait's: a cancellation only leaves its mark in ctx.cancelled."""
         future = self._around.threads.run(function)
         while not future.done():
-            try:
+            with suppress(asyncio.CancelledError):
                 await asyncio.wait({future})
-            except asyncio.CancelledError:
-                if self._around.torn_down():
-                    raise
         return future.result()
 
     def _outcome_of(self, raised: BaseException) -> Outcome:
@@ -176,8 +171,6 @@ class Attempt:
                 return Cancelled("cancelled while it ran")
             case Stop.SHUTDOWN:
                 return Released()
-        if isinstance(raised, asyncio.CancelledError) and self._around.torn_down():
-            return Released()
         return self._verdict_on(raised)
 
     def _verdict_on(self, raised: BaseException) -> Outcome:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio.tasks import _unregister_task
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -28,6 +27,7 @@ from asyncjobs.runner.slots import Slots, SlotStats
 from asyncjobs.runner.supervise import keep
 from asyncjobs.runner.threads import Threads
 from asyncjobs.runner.watchdog import Watchdog
+from asyncjobs.spawn import spawn
 from asyncjobs.store.base import RunnerInfo, Store
 from asyncjobs.task import Task
 
@@ -84,7 +84,6 @@ class Runner:
         self._around = Surroundings(
             clock=clock, threads=self._threads, state=state, max_result=max_result, report=self._pulse.note,
             on_end=self._ended, on_stuck=lambda attempt: self._slots.mark_stuck(attempt.job.queue),
-            torn_down=self._torn_down,
         )  # fmt: skip
         self._main: asyncio.Task[None] | None = None
         self._loops: dict[str, asyncio.Task[None]] = {}  # written by _serve()
@@ -183,7 +182,7 @@ class Runner:
             self._loops["dispatcher"] = self._spawn("dispatcher", self._dispatcher.run)
 
     def _spawn(self, part: str, loop: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        return asyncio.create_task(keep(part, loop, self._clock, self.health), name=f"asyncjobs {part}")
+        return spawn(keep(part, loop, self._clock, self.health), name=f"asyncjobs {part}")
 
     async def _watch(self) -> None:
         async with self._store.watch() as changes:
@@ -249,7 +248,7 @@ class Runner:
             self._end_loops()
             self._watchdog.stop()
             self._threads.close()
-            self._abandon_stuck()
+            self._name_stuck()
             await self._leave_store(deadline)
 
     async def _end_dispatcher(self, until: float) -> None:
@@ -285,15 +284,14 @@ class Runner:
         for loop in self._loops.values():
             loop.cancel()
 
-    def _abandon_stuck(self) -> None:
-        """Take jobs that won't end off asyncio's list: the loop's own end would wait for each of them for ever."""
+    def _name_stuck(self) -> None:
+        """Say which jobs outlive us, before the end of the loop says that their tasks were forgotten."""
         for attempt in self._attempts.values():
             logger.error(
                 "job %s (%s) did not end within the shutdown; its row stays running and it runs again when this process is gone",
                 attempt.job.id, attempt.job.name,
             )  # fmt: skip
             attempt.runs.remove_done_callback(attempt.ended)
-            _unregister_task(attempt.runs)
             attempt.runs._log_destroy_pending = False  # type: ignore[attr-defined]  # it is, and we have said so
 
     async def _leave_store(self, deadline: float) -> None:

@@ -17,6 +17,7 @@ from asyncjobs.clock import Clock, SystemClock, pause
 from asyncjobs.errors import ConfigurationError, StoreClosed, StoreMismatch
 from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Job, NewJob, Progress, State
 from asyncjobs.outcome import ABANDONED, Finish
+from asyncjobs.spawn import spawn
 from asyncjobs.store.base import (
     CLOCK_STEP,
     GENERATION_BITS,
@@ -119,7 +120,7 @@ class SQLiteStore:
     async def close(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            self._closing = asyncio.get_running_loop().create_task(self._close(writer), name="asyncjobs store closing")
+            self._closing = spawn(self._close(writer), name="asyncjobs store closing")
         if self._closing is not None:  # who stops waiting doesn't stop it: what was accepted has still to be written
             await asyncio.shield(self._closing)
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from asyncjobs.clock import Clock, sleep
 from asyncjobs.errors import StoreClosed, StoreUnavailable
+from asyncjobs.spawn import spawn
 from asyncjobs.store.sqlite.reader import SQLiteReader
 from asyncjobs.store.sqlite.siblings import Waker
 
@@ -47,7 +48,7 @@ class Watch:
                 logger.warning("other processes can't wake this one (%s); it looks twice a second instead", error)
             else:
                 loop.add_reader(self._socket.fileno(), self._receive)
-        self._looking = loop.create_task(self._look(await self._version()), name="asyncjobs watch")
+        self._looking = spawn(self._look(await self._version()), name="asyncjobs watch")
 
     async def stop(self) -> None:
         if self._socket is not None and self._loop is not None:

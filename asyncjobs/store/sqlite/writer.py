@@ -17,6 +17,7 @@ from enum import IntEnum
 from typing import Any
 
 from asyncjobs.errors import OutcomeUnknown, StoreClosed, StoreError, StoreUnavailable
+from asyncjobs.spawn import spawn
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, Hopper, code_of, identity_of, is_away, replaced, unavailable
 from asyncjobs.store.sqlite.schema import quoted
@@ -102,7 +103,7 @@ class Writer:
     async def open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
         """Connect; `prepare` makes the file ours. sqlite3 errors come through, and nothing stays open then."""
         await self._connect(prepare)
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="asyncjobs writer")
+        self._task = spawn(self._run(), name="asyncjobs writer")
 
     async def _connect(self, prepare: Callable[[sqlite3.Connection], None] | None = None) -> None:
         await self._hopper.open()
