@@ -288,8 +288,10 @@ class Store(Reader, Protocol):
         """Tell what this runner is held to run, which of it to cancel, and which queues are paused.
 
         Also the store's moment for upkeep: when `now` stands more than 5 s behind the latest `now` that this handle's write
-        verbs have seen, the wall clock was set back, and queued jobs that were due at once on insert and never claimed are made
-        due at `now`, if they are due later (`scheduled_at` stays). The latest `now` is counted anew from there.
+        verbs have seen, or that the history knew when it was opened, the wall clock was set back. Queued jobs are then due
+        earlier: at `now` those that were due at once when they were inserted or requeued; after their pause, counted from `now`,
+        those that wait for one since their last attempt. A time of its own (`scheduled_at` after `enqueued_at`) stays until
+        the first claim. The latest `now` is counted anew from there.
         """
 
     async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:

@@ -45,12 +45,15 @@ class MemoryStore:
         self._data = MemoryData() if data is None else data
         self._is_open = False
         self._generation = 0  # of this handle since open()
-        self._latest_now = 0  # ms; the latest `now` of a write verb, since the last step of the clock
+        self._latest_now = (
+            0  # ms; the latest `now` that write verbs, or the data at open(), have seen since the last step of the clock
+        )
 
     async def open(self) -> None:
         if not self._is_open:
             self._data.generation += 1
             self._generation = self._data.generation
+            self._latest_now = max((at for at, *_ in self._data.history), default=0)
             self._is_open = True
 
     async def close(self) -> None:
@@ -187,11 +190,10 @@ class MemoryStore:
         )
 
     def _make_due_again(self, now: int) -> None:
-        """The wall clock was set back: what was due at once must not wait until the clock has made up for it."""
+        """The wall clock was set back: who waits must not wait until the clock has made up for it."""
         later = [seq for lines in self._data.queued.values() for _, seq in lines[bisect_right(lines, (now, inf)) :]]
         for job in map(self._data.by_seq, later):
-            if job.token == 0 and job.scheduled_at == job.enqueued_at:
-                self._data.put(replace(job, run_at=now))
+            self._data.put(replace(job, run_at=_due_again(job, now)))
 
     async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
         data, _ = self._write()
@@ -355,6 +357,16 @@ def _first_record(new: NewJob, now: int) -> Job:
         id=new.id, name=new.name, queue=new.queue, state=State.QUEUED, args=new.args, meta=new.meta, priority=new.priority,
         policy=new.policy, survives=new.survives, enqueued_at=now, scheduled_at=run_at, run_at=run_at, unique_key=new.unique_key,
     )  # fmt: skip
+
+
+def _due_again(job: Job, now: int) -> int:
+    """When this job is due now that the clock was set back to `now`."""
+    if not job.attempts:
+        return now if job.scheduled_at == job.enqueued_at else job.run_at
+    last = job.attempts[-1]
+    if job.attempt == 0 and last.outcome not in ("snoozed", "released", "lost"):  # requeued
+        return now
+    return min(job.run_at, now + max(job.run_at - last.ended_at, 0))
 
 
 def _after(job: Job, finish: Finish, now: int) -> Job:

@@ -28,16 +28,18 @@ SELECT count(*) FROM (
     SELECT 1 FROM jobs WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0 AND run_at > ? LIMIT ?
 )
 """
-MAKE_DUE = """
-UPDATE jobs SET run_at = :now
-WHERE state = 0 AND queue = :queue AND priority = :priority AND hold = 0 AND run_at > :now
-    AND token = 0 AND scheduled_at = enqueued_at
+# When a queued job is due once the clock was set back to :now; an attempt's record is [number, outcome, runner, start, end, error].
+# With attempt 0 after an end that gives none back it was requeued, and due at once.
+_DUE_NOW = "token = 0 OR (attempt = 0 AND json_extract(attempts, '$[#-1][1]') NOT IN ('snoozed', 'released', 'lost'))"
+_AGAIN = f"""
+run_at = CASE WHEN {_DUE_NOW} THEN :now ELSE min(run_at, :now + max(run_at - json_extract(attempts, '$[#-1][4]'), 0)) END
 """
-# jobs_held: they must not wait either, once somebody knows them
-MAKE_HELD_DUE = """
-UPDATE jobs SET run_at = :now
-WHERE state = 0 AND hold = 1 AND hold <> 0 AND run_at > :now AND token = 0 AND scheduled_at = enqueued_at
+_NOT_SET = "run_at > :now AND (token > 0 OR scheduled_at = enqueued_at)"  # for a time of its own
+MAKE_DUE = f"""
+UPDATE jobs SET {_AGAIN} WHERE state = 0 AND queue = :queue AND priority = :priority AND hold = 0 AND {_NOT_SET}
 """
+# jobs_held: they must not wait either, once nothing holds them
+MAKE_HELD_DUE = f"UPDATE jobs SET {_AGAIN} WHERE state = 0 AND hold IN (1, 2) AND hold <> 0 AND {_NOT_SET}"
 
 # the primary key; RETURNING answers in no order, so the caller sorts
 START = f"""

@@ -78,7 +78,9 @@ class SQLiteStore:
         self._closing: asyncio.Task[None] | None = None  # while it closes; written by close()
         self._reader = SQLiteReader(self.path, f"file:{schema.quoted(self.path)}?mode=ro", self._clock)
         self._floor = 0  # the least token of this generation; written by open()
-        self._latest_now = 0  # ms; the latest `now` of a write verb, since the last step of the clock
+        self._latest_now = (
+            0  # ms; the latest `now` that write verbs, or the file at open(), have seen since the last step of the clock
+        )
         self._accepted: dict[str, asyncio.Future[Any]] = {}  # id → the insert under way; written by insert() and _written()
         self._runners: dict[str, RunnerInfo] = {}  # registered through this handle
 
@@ -116,6 +118,8 @@ class SQLiteStore:
         connection.execute("PRAGMA synchronous = FULL")
         (generation,) = connection.execute("UPDATE generation SET number = number + 1 RETURNING number").fetchall()[0]
         self._floor = generation << GENERATION_BITS
+        (latest,) = connection.execute("SELECT max(at) FROM history").fetchall()[0]
+        self._latest_now = latest or 0
 
     async def close(self) -> None:
         writer, self._writer = self._writer, None
@@ -421,7 +425,7 @@ def _requeue(transaction: Transaction, id: str, now: int) -> bool:
 
 
 def _make_due(transaction: Transaction, now: int) -> None:
-    """The wall clock was set back: what was due at once must not wait until the clock has made up for it."""
+    """The wall clock was set back: who waits must not wait until the clock has made up for it."""
     queues = [queue for (queue,) in transaction.cursor.execute("SELECT DISTINCT queue FROM counters").fetchall()]
     for queue in queues:
         for priority in PRIORITIES:

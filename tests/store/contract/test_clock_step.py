@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from asyncjobs.job import Hold
 from asyncjobs.store.base import Store
-from tests.store.acts import MINUTE, NOW, claim, end, ids, one, put, queue_stats, retry, run, sign_on, take
+from tests.store.acts import MINUTE, NOW, claim, end, ids, one, put, queue_stats, retry, run, sign_on, success, take
+from tests.store.worlds import World
 
 HOUR = 60 * MINUTE
 
@@ -34,11 +36,38 @@ async def test_jobs_set_for_later_keep_their_time(store: Store) -> None:
     assert (await one(store, "later")).run_at == NOW + MINUTE
 
 
-async def test_retries_keep_their_time(store: Store) -> None:
+async def test_who_waits_since_an_attempt_waits_no_longer_than_was_said(store: Store) -> None:
     await end(store, retry(await run(store, "a"), run_at=NOW + MINUTE))
     await end(store, retry(await run(store, "b"), run_at=NOW + MINUTE, outcome="snoozed", give_back=True))
+    await end(store, retry(await run(store, "c"), run_at=NOW + 10_000, outcome="lost", crashes=2, hold=Hold.ALONE))
     await store.beat("r1", now=NOW - HOUR)
-    assert [(await one(store, id)).run_at for id in ("a", "b")] == [NOW + MINUTE] * 2
+    assert [(await one(store, id)).run_at - (NOW - HOUR) for id in ("a", "b", "c")] == [MINUTE, MINUTE, 10_000]
+
+
+async def test_a_pause_that_the_step_does_not_touch_stays_as_it_is(store: Store) -> None:
+    await end(store, retry(await run(store, "a", now=NOW), run_at=NOW + HOUR), now=NOW)
+    await store.beat("r1", now=NOW + 50 * MINUTE)
+    await store.beat("r1", now=NOW + 30 * MINUTE)
+    assert (await one(store, "a")).run_at == NOW + HOUR
+
+
+async def test_requeued_jobs_are_due_at_once_whenever_they_had_ended(store: Store) -> None:
+    job = await run(store, "a")
+    await end(store, success(job))
+    await store.requeue(["a"], now=NOW + 10 * HOUR)
+    await store.beat("r1", now=NOW + HOUR)
+    assert (await one(store, "a")).run_at == NOW + HOUR
+
+
+async def test_a_step_while_nobody_was_there_is_seen_by_who_opens_next(world: World, store: Store) -> None:
+    await sign_on(store)
+    await put(store, "a")
+    await store.close()
+    again = world.handle()
+    await again.open()
+    await again.beat("r1", now=NOW - HOUR)
+    assert (await one(again, "a")).run_at == NOW - HOUR
+    await again.close()
 
 
 async def test_five_seconds_are_no_step(store: Store) -> None:
