@@ -24,7 +24,7 @@ from asyncjobs.store.base import Store, Verdict
 logger = logging.getLogger("asyncjobs.attempt")
 
 HIGH_WATER = 1_000  # outcomes; far above what a healthy commit gathers, far below what would be felt in memory
-PART = "ledger"
+PART = "outcomes"  # in health; the loop itself is the part "ledger", whose well-being says nothing of these
 UNWRITABLE = "UnwritableEnd"  # the error type of an attempt whose end no store could hold
 
 

@@ -70,7 +70,7 @@ async def test_outcomes_wait_in_memory_while_the_store_fails_and_land_when_it_is
         store.failing.add("finish")
         await clock.advance(30)
         assert await handle.status() is State.RUNNING
-        assert "finish fails" in jobs.problems["ledger"]
+        assert "finish fails" in jobs.problems["outcomes"]
         store.failing.clear()
         await clock.advance(6)
         assert await handle.result() == "done"

@@ -38,7 +38,9 @@ def _tear_down(jobs: Jobs, *calls: object) -> float:
 def _row(path: Path, name: str) -> tuple[object, ...]:
     connection = sqlite3.connect(path)
     try:
-        row: tuple[object, ...] = connection.execute("SELECT state, attempt, crashes FROM jobs WHERE name = ?", (name,)).fetchone()
+        row: tuple[object, ...] = connection.execute(
+            "SELECT state, attempt, crashes FROM jobs WHERE name = ?", (name,)
+        ).fetchone()
         return row
     finally:
         connection.close()

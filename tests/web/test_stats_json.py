@@ -115,7 +115,7 @@ async def test_not_started_says_how_to_start(browse: Any) -> None:
 
 async def test_an_unavailable_store_is_told_in_words_with_the_problems_of_this_process(browse: Any) -> None:
     source = FakeSource(StoreUnavailable("another process holds jobs.db"))
-    source.problems = {"ledger": "3 outcomes are not on disk yet"}
+    source.problems = {"outcomes": "3 outcomes are not on disk yet"}
     answer = await browse(web_app(source)).get("/stats")
     assert answer.status_code == 503
     assert answer.json()["error"] == {"code": "store_unavailable", "message": "another process holds jobs.db"}

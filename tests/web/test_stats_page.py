@@ -139,7 +139,7 @@ async def test_not_started_is_a_page_that_says_how_to_start(browse: Any) -> None
 
 async def test_an_unavailable_store_is_a_page_with_the_reason_and_the_problems(browse: Any) -> None:
     source = FakeSource(StoreUnavailable("another process holds jobs.db"))
-    source.problems = {"ledger": "3 outcomes are not on disk yet"}
+    source.problems = {"outcomes": "3 outcomes are not on disk yet"}
     page = await look(browse, source, status=503)
     assert "another process holds jobs.db" in page.text
     assert "Nothing was acknowledged" not in page.text  # said to who enqueues

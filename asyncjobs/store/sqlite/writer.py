@@ -18,6 +18,7 @@ from typing import Any
 
 from asyncjobs.errors import OutcomeUnknown, StoreClosed, StoreError, StoreUnavailable
 from asyncjobs.spawn import spawn
+from asyncjobs.store.base import Inserted
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, Hopper, code_of, identity_of, is_away, replaced, unavailable
 from asyncjobs.store.sqlite.schema import quoted
@@ -32,6 +33,10 @@ CHECKPOINT_CHANGES = 20_000
 # Bytes that the log may grow by between checkpoints, for large rows and for what siblings write. Once checkpointed and read by
 # nobody it is begun anew, and cut to LOG_KEPT first, so that growth past that is seen again.
 LOG_GROWTH = LOG_KEPT = 16 << 20
+
+
+# A connection that was opened while the file could not be written stays read-only for good.
+_WORTH_REOPENING = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 class Rank(IntEnum):
@@ -93,10 +98,11 @@ class Writer:
         self._closing = False
         self._synchronous = ""  # as the connection has it; the thread's
         self._identity: tuple[int, int] | None = None  # device and inode of the file that is open; the thread's
+        self._log_identity: tuple[int, int] | None = None  # of its log; the thread's
         self._checkpointer: sqlite3.Connection | None = None  # the thread's
         self._changes_seen = 0  # total_changes at the last checkpoint; the thread's
         self._log_seen = 0  # bytes of the log at the last checkpoint, or as it was cut since; the thread's
-        self._needs_reopening = False  # after an I/O error
+        self._needs_reopening = False  # before the next batch
 
     # --- on the loop ---
 
@@ -181,7 +187,7 @@ class Writer:
             if self._needs_reopening:
                 await self._reopen()
             failed = await self._hopper.call(lambda connection: self._commit(connection, batch))
-            if self._needs_reopening:
+            if failed is not None and code_of(failed) == sqlite3.SQLITE_IOERR:
                 maybe_stored = True
                 failed = await self._again(batch, failed)
             if failed is not None:
@@ -199,20 +205,26 @@ class Writer:
             for operation in batch:
                 _resolve(operation)
 
-    async def _again(self, batch: list[Operation], failed: sqlite3.Error | None) -> sqlite3.Error | None:
+    async def _again(self, batch: list[Operation], failed: sqlite3.Error) -> sqlite3.Error | None:
         """After an I/O error: look with fresh eyes, and do what is idempotent once more.
 
         A claim that had been committed after all turns up as a stray at its runner's next beats.
         """
         logger.warning("%s: %s; reopening the database", self._path, failed)
+        first = [operation.outcome for operation in batch]
         await self._reopen()
-        return await self._hopper.call(lambda connection: self._commit(connection, batch))
+        again = await self._hopper.call(lambda connection: self._commit(connection, batch))
+        for operation, before in zip(batch, first, strict=True):
+            if operation.ids and again is None:
+                operation.outcome = _as_first(before, operation.outcome)
+        return again
 
     async def _reopen(self) -> None:
         """Raises sqlite3 errors, and is to be tried again then."""
         await self._disconnect()
         self._synchronous, self._changes_seen = "", 0
         await self._connect()
+        await self._hopper.call(self._empty_log)
         self._needs_reopening = False
 
     def _fail(self, batch: list[Operation], error: BaseException, maybe_stored: bool) -> None:
@@ -247,13 +259,15 @@ class Writer:
         if prepare is not None:
             prepare(connection)
             self._identity = identity_of(self._path)
+        connection.execute("PRAGMA schema_version").fetchall()  # the first look makes the log's file
+        self._log_identity = identity_of(self._path + "-wal")
 
     def _commit(self, connection: sqlite3.Connection, batch: list[Operation]) -> sqlite3.Error | None:
         """Carry the batch out in one transaction; the error when the store failed, None when every outcome is written."""
         todo = sorted((operation for operation in batch if not operation.settled), key=lambda operation: operation.rank)
-        if identity_of(self._path) != self._identity:
+        if missing := self._missing(connection):
             for operation in todo:
-                operation.outcome = replaced(self._path)
+                operation.outcome = missing
             return None
         turn = self._gate.enter()
         try:
@@ -261,7 +275,7 @@ class Writer:
             if self._log_is_long(connection):
                 self._checkpoint(connection)
         except sqlite3.Error as error:
-            self._needs_reopening = code_of(error) == sqlite3.SQLITE_IOERR
+            self._needs_reopening = code_of(error) in _WORTH_REOPENING
             return error
         finally:
             if turn:
@@ -305,6 +319,32 @@ class Writer:
         self._log_seen = min(self._log_seen, log)
         return connection.total_changes - self._changes_seen > CHECKPOINT_CHANGES or log - self._log_seen > LOG_GROWTH
 
+    def _empty_log(self, connection: sqlite3.Connection) -> None:
+        """Move the log into the database and cut it to nothing. Raises sqlite3 errors.
+
+        After a failed fsync the kernel may have dropped what it could not write, says nothing of it the next time, and still
+        reads it back: the re-run would find its rows in a log of which the disk has a part, and later commits would stand
+        behind the gap. In the database's pages they are written, and synced, anew. (TRUNCATE holds the write lock; only where
+        it can't get it for BUSY_TIMEOUT does it checkpoint passively, against the rule of _checkpoint.)
+        """
+        connection.execute("PRAGMA synchronous = FULL")
+        ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if busy:
+            error = sqlite3.OperationalError("the log could not be emptied after an I/O error: somebody reads it")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+
+    def _missing(self, connection: sqlite3.Connection) -> StoreUnavailable | None:
+        """Whether another file, or none, stands where ours was: what is written goes where nobody will look for it."""
+        if identity_of(self._path) != self._identity:
+            return replaced(self._path)
+        if identity_of(self._path + "-wal") == self._log_identity:
+            return None
+        self._empty_log(connection)  # our descriptor still has it
+        return StoreUnavailable(
+            f"{self._path}-wal was removed or replaced while it was open. What it held is safe in the database; restart the app"
+        )
+
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         """Move the log into the database, while nobody can write.
 
@@ -330,6 +370,16 @@ class Writer:
             with suppress(sqlite3.Error):
                 self._checkpointer.close()
             self._checkpointer = None
+
+
+def _as_first(before: Any, after: Any) -> Any:
+    """What a repeated insert answers: what the first try had made, and the second found, it has made all the same."""
+    if not isinstance(before, list) or not isinstance(after, list):
+        return after
+    return [
+        Inserted(found.id, found.created or (made.created and made.id == found.id))
+        for made, found in zip(before, after, strict=True)
+    ]
 
 
 def _resolve(operation: Operation) -> None:

@@ -510,7 +510,7 @@ async def test_what_an_io_error_had_stored_after_all_is_not_stored_twice(store: 
     job = await run(store, "a")
     inside.fail_tries(store, inside.failure(IOERR), committed=True)
     answers = await asyncio.gather(store.insert([new("b")], now=NOW), store.finish([success(job)], now=NOW))
-    assert [answers[0][0].id, answers[1][0]] == ["b", "already"]
+    assert (answers[0], answers[1]) == ([Inserted("b", True)], ["already"]), "created by this very call"
     stats = (await store.stats(now=NOW)).queues["default"]
     assert (stats.states[State.QUEUED], stats.states[State.SUCCEEDED]) == (1, 1)
 
@@ -526,6 +526,59 @@ async def test_an_insert_that_fails_again_after_an_io_error_is_unknown_by_its_id
     assert not isinstance(noted, OutcomeUnknown)
     await put(store, "a", "b")
     assert await stored(store) == ["a", "b"]
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN])
+async def test_a_connection_that_may_not_write_is_not_kept(store: SQLiteStore, code: int) -> None:
+    before = await inside.on_thread(store, id)
+    inside.fail_tries(store, inside.failure(code))
+    with pytest.raises(StoreUnavailable) as info:
+        await put(store, "a")
+    assert not isinstance(info.value, OutcomeUnknown), "nothing can have been stored"
+    await put(store, "a")
+    assert await inside.on_thread(store, id) != before
+
+
+async def test_after_an_io_error_the_log_is_emptied_before_the_batch_is_done_again(path: Path, store: SQLiteStore) -> None:
+    """What a failed fsync left of it may be on disk in part."""
+    await put(store, "a")
+    sizes: list[int] = []
+    inside.fail_tries(store, inside.failure(IOERR))
+    trying = inside.writer(store)._try
+    inside.writer(store)._try = lambda *given: (sizes.append(os.stat(f"{path}-wal").st_size), trying(*given))[1]  # type: ignore[method-assign]
+    await put(store, "b")
+    assert sizes[0] > 0
+    assert sizes[1] == 0
+
+
+async def test_a_log_that_a_reader_holds_open_is_not_taken_for_emptied(
+    path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncjobs.store.sqlite.writer.BUSY_TIMEOUT", 0.05)
+    await put(store, "a")
+    reader = sqlite3.connect(path, isolation_level=None)
+    try:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM jobs").fetchone()
+        inside.fail_tries(store, inside.failure(IOERR))
+        with pytest.raises(OutcomeUnknown):
+            await put(store, "b")
+    finally:
+        reader.close()
+    await put(store, "b")
+    assert await stored(store) == ["a", "b"]
+
+
+async def test_a_log_that_was_removed_is_saved_and_said(path: Path, store: SQLiteStore) -> None:
+    await put(store, "a")
+    os.unlink(f"{path}-wal")
+    with pytest.raises(StoreUnavailable, match="-wal was removed"):
+        await put(store, "b")
+    copy = sqlite3.connect(f"file:{path}?immutable=1", uri=True)  # the file by itself, without any log
+    try:
+        assert copy.execute("SELECT id FROM jobs").fetchall() == [("a",)]
+    finally:
+        copy.close()
 
 
 async def test_an_error_that_leaves_no_doubt_is_not_called_unknown(store: SQLiteStore) -> None:
