@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import wait
 from typing import Any, ParamSpec, TypeVar, overload
 
+from asyncjobs.errors import StoreUnavailable
 from asyncjobs.handle import JobHandle
 from asyncjobs.task import Call, Configured, Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V")
+
+LOOK_EVERY = 0.5  # seconds; nothing tells a thread that a loop was closed
 
 
 class FromThread:
@@ -33,9 +38,18 @@ class FromThread:
     def enqueue(self, task: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """`await jobs.enqueue(...)` from a thread: returns when the job is stored, with the same errors."""
         loop = self._loop()
-        return asyncio.run_coroutine_threadsafe(self._enqueue(task, *args, **kwargs), loop).result()
+        return _answer(self._enqueue(task, *args, **kwargs), loop)
 
     def enqueue_many(self, calls: Iterable[Call[Any]]) -> list[JobHandle[Any]]:
         """`await jobs.enqueue_many(...)` from a thread."""
         loop = self._loop()
-        return asyncio.run_coroutine_threadsafe(self._enqueue_many(calls), loop).result()
+        return _answer(self._enqueue_many(calls), loop)
+
+
+def _answer(work: Coroutine[Any, Any, V], loop: asyncio.AbstractEventLoop) -> V:
+    """What `work` returns or raises on that loop. A loop that was closed meanwhile answers no more: nobody waits for it."""
+    future = asyncio.run_coroutine_threadsafe(work, loop)
+    while not wait([future], timeout=LOOK_EVERY).done:
+        if loop.is_closed():
+            raise StoreUnavailable("the app's event loop ended before the store had answered")
+    return future.result()

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sqlite3
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,13 @@ from asyncjobs import (
     Retry,
     State,
     StoreMismatch,
+    StoreUnavailable,
     UnknownQueue,
     UnknownTask,
     UsedAfterFork,
     WrongLoop,
 )
+from asyncjobs.from_thread import FromThread
 
 
 @pytest.fixture
@@ -250,6 +253,27 @@ async def test_enqueue_from_another_loop_says_what_to_call(jobs: Jobs) -> None:
 
 async def _enqueue(jobs: Jobs) -> None:
     await jobs.enqueue("number", 1)
+
+
+def test_from_thread_does_not_wait_for_a_loop_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncjobs.from_thread.LOOK_EVERY", 0.01)
+    loop, began = asyncio.new_event_loop(), asyncio.Event()
+
+    async def unanswered(*_: object) -> Any:
+        began.set()
+        await asyncio.Event().wait()
+
+    async def end_over_its_head() -> None:
+        await began.wait()
+        (left,) = asyncio.all_tasks() - {asyncio.current_task()}
+        left._log_destroy_pending = False  # type: ignore[attr-defined]  # it is, and asyncio would say so
+
+    with ThreadPoolExecutor(1) as threads:
+        enqueued = threads.submit(FromThread(lambda: loop, unanswered, unanswered).enqueue, "number", 5)
+        loop.run_until_complete(end_over_its_head())
+        loop.close()
+        with pytest.raises(StoreUnavailable, match="event loop ended"):
+            enqueued.result(10)
 
 
 async def test_from_thread_stores_from_a_thread_and_refuses_the_loops_own(jobs: Jobs) -> None:

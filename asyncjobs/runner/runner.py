@@ -86,6 +86,7 @@ class Runner:
             on_end=self._ended, on_stuck=lambda attempt: self._slots.mark_stuck(attempt.job.queue),
         )  # fmt: skip
         self._main: asyncio.Task[None] | None = None
+        self._entering: asyncio.Task[None] | None = None  # the start's own attempt to enter; _serve() takes it over
         self._loops: dict[str, asyncio.Task[None]] = {}  # written by _serve()
         self._entered = False  # the store is open, we are registered, orphans are back
         self._signed_on = False  # the store knows `info` as it is
@@ -145,16 +146,27 @@ class Runner:
     async def start(self) -> None:
         """Ready to serve when it returns. Raises StoreMismatch; a store that is busy, full or failing starts degraded."""
         self._main = asyncio.current_task()
+        self._entering = spawn(self._enter(), name="asyncjobs entering")
         try:
-            await self._enter()
+            await self._entered_in_time()
         except StoreUnavailable as error:
             self.health.bad("store", error.reason)
         except BaseException:
+            self._entering.cancel()
             await self._within(self._retire(), self._clock.monotonic() + 1.0)
             await self._close_store(self._shutdown_timeout)
             raise
         self._watchdog.start()
         self._loops["start"] = self._spawn("start", self._serve)
+
+    async def _entered_in_time(self) -> None:
+        """Raises what entering raises. A store that hangs doesn't keep the app from serving: it may answer later."""
+        assert self._entering is not None
+        await asyncio.wait({self._entering}, timeout=SILENCE)
+        if self._entering.done():
+            self._entering.result()
+        else:
+            self.health.bad("store", f"has not opened within {SILENCE:g} s; a disk may hang, or another program hold its lock")
 
     async def _enter(self) -> None:
         await self._store.open()
@@ -169,6 +181,9 @@ class Runner:
 
     async def _serve(self) -> None:
         """Bring the loops up, once the store has let us in."""
+        if self._entering is not None:
+            entering, self._entering = self._entering, None
+            await entering
         if not self._entered:
             await self._enter()
         self.health.good("store")
@@ -281,6 +296,8 @@ class Runner:
         self._pulse.stop()
         self._janitor.stop()
         self._ledger.close()
+        if self._entering is not None:
+            self._entering.cancel()
         for loop in self._loops.values():
             loop.cancel()
 

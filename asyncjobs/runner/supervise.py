@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from asyncjobs.clock import Clock, sleep
-from asyncjobs.errors import StoreUnavailable
+from asyncjobs.errors import StoreMismatch, StoreUnavailable
 from asyncjobs.runner.health import Health
 
 logger = logging.getLogger("asyncjobs.runner")
@@ -38,6 +38,8 @@ async def keep(part: str, loop: Callable[[], Awaitable[None]], clock: Clock, hea
             return
         except StoreUnavailable as error:
             health.bad(part, error.reason)
+        except StoreMismatch as error:  # found late, by a start that was degraded: said, not a crash
+            health.bad(part, str(error))
         except Exception as error:
             logger.exception("asyncjobs: the %s loop crashed and is started again", part)
             health.bad(part, f"crashed: {type(error).__name__}: {error}")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asyncjobs import Jobs, State
-from asyncjobs.errors import StoreUnavailable
+from asyncjobs.errors import StoreMismatch, StoreUnavailable
 from asyncjobs.outcome import Finish
 from asyncjobs.store.base import Claim, Claimed, RunnerInfo, Verdict
 from asyncjobs.store.memory import MemoryStore
@@ -114,6 +114,72 @@ async def test_a_store_that_is_away_at_the_start_starts_degraded_and_recovers(
         handle = await jobs.enqueue(work)
         await clock.advance(1)
         assert await handle.result() == 1
+
+
+async def test_a_store_that_hangs_as_it_opens_does_not_keep_the_app_from_starting(
+    jobs: Jobs, clock: FakeClock, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncjobs.runner.runner.SILENCE", 0.01)
+    answer, opening = asyncio.Event(), store.open
+
+    async def hanging() -> None:
+        await answer.wait()
+        await opening()
+
+    store.open = hanging  # type: ignore[method-assign]
+
+    @jobs.task
+    async def work() -> int:
+        return 1
+
+    async with jobs.running():
+        assert "has not opened" in jobs.problems["store"]
+        with pytest.raises(StoreUnavailable, match="has not opened"):
+            await jobs.enqueue(work)
+        answer.set()
+        await clock.advance(20)
+        assert jobs.problems == {}
+        handle = await jobs.enqueue(work)
+        await clock.advance(1)
+        assert await handle.result() == 1
+
+
+async def test_a_start_that_never_got_the_store_open_ends_in_order(
+    jobs: Jobs, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncjobs.runner.runner.SILENCE", 0.01)
+    ended = []
+
+    async def hanging() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    store.open = hanging  # type: ignore[method-assign]
+    async with jobs.running():
+        pass
+    assert ended == [True]
+
+
+async def test_a_store_found_to_be_anothers_after_a_degraded_start_is_said_and_may_be_mended(
+    jobs: Jobs, clock: FakeClock, store: FailingStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.failing.add("open")
+    opening = store.open
+
+    async def refuse() -> None:
+        raise StoreMismatch("this is another program's file")
+
+    async with jobs.running():
+        store.open = refuse  # type: ignore[method-assign]
+        await clock.advance(10)
+        assert jobs.problems["start"] == "this is another program's file"
+        assert "crashed" not in caplog.text
+        store.open = opening  # type: ignore[method-assign]
+        store.failing.clear()
+        await clock.advance(20)
+        assert jobs.problems == {}
 
 
 async def test_a_claim_whose_answer_was_lost_is_given_back_by_the_pulse(
