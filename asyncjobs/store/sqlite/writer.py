@@ -324,9 +324,11 @@ class Writer:
 
         After a failed fsync the kernel may have dropped what it could not write, says nothing of it the next time, and still
         reads it back: the re-run would find its rows in a log of which the disk has a part, and later commits would stand
-        behind the gap. In the database's pages they are written, and synced, anew. (TRUNCATE holds the write lock; only where
-        it can't get it for BUSY_TIMEOUT does it checkpoint passively, against the rule of _checkpoint.)
+        behind the gap. In the database's pages they are written, and synced, anew. (TRUNCATE takes the write lock; where it
+        can't have it for BUSY_TIMEOUT it would checkpoint passively, against the rule of _checkpoint: so ours is tried first.)
         """
+        connection.execute("BEGIN IMMEDIATE")  # also says "read-only" where the checkpoint would say "I/O error"
+        connection.execute("ROLLBACK")
         connection.execute("PRAGMA synchronous = FULL")
         ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         if busy:
@@ -363,6 +365,8 @@ class Writer:
             finally:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:  # the batch before it is committed all the same; the log grows until the next time
+            # A sync of the log that failed leaves a gap that no later one closes: see _empty_log.
+            self._needs_reopening = code_of(error) == sqlite3.SQLITE_IOERR
             logger.warning("%s: the checkpoint failed (%s); it is tried again later", self._path, error)
 
     def _tear_down(self, connection: sqlite3.Connection) -> None:

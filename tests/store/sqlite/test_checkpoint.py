@@ -107,13 +107,14 @@ async def test_a_checkpoint_moves_the_log_into_the_database(
 
 
 class Failing:
-    def __init__(self, really: sqlite3.Connection) -> None:
+    def __init__(self, really: sqlite3.Connection, code: int) -> None:
         self.really = really
+        self.code = code
         self.tried = 0
 
     def execute(self, _: str) -> Any:
         self.tried += 1
-        raise inside.failure(sqlite3.SQLITE_IOERR)
+        raise inside.failure(self.code)
 
     def close(self) -> None:
         self.really.close()
@@ -122,10 +123,28 @@ class Failing:
 async def test_a_failing_checkpoint_fails_no_commit(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    failing = Failing(await checkpointed(store, monkeypatch))
+    failing = Failing(await checkpointed(store, monkeypatch), sqlite3.SQLITE_FULL)
     inside.writer(store)._checkpointer = failing  # type: ignore[assignment]
     await put(store, "a")
     await put(store, "b")
     assert failing.tried == 2
     assert "the checkpoint failed" in caplog.text
     assert sorted(ids(await everything(store))) == ["a", "b", "first"]
+
+
+async def test_a_checkpoint_that_could_not_sync_the_log_has_it_emptied_before_the_next_commit(
+    path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the kernel dropped of it then, no later sync writes."""
+    failing = Failing(await checkpointed(store, monkeypatch), sqlite3.SQLITE_IOERR)
+    inside.writer(store)._checkpointer = failing  # type: ignore[assignment]
+    before = await inside.on_thread(store, id)
+    await put(store, "a")
+    monkeypatch.setattr("asyncjobs.store.sqlite.writer.CHECKPOINT_CHANGES", 1_000)
+    assert os.stat(f"{path}-wal").st_size > 0
+    sizes: list[int] = []
+    trying = inside.writer(store)._try
+    inside.writer(store)._try = lambda *given: (sizes.append(os.stat(f"{path}-wal").st_size), trying(*given))[1]  # type: ignore[method-assign]
+    await put(store, "b")
+    assert (failing.tried, sizes) == (1, [0])
+    assert await inside.on_thread(store, id) != before
