@@ -272,7 +272,10 @@ class Writer:
         turn = self._gate.enter()
         try:
             woken = self._transact(connection, todo)
-            if self._log_is_long(connection):
+            if missing := self._missing(connection):  # it went while this was written
+                for operation in todo:
+                    operation.outcome = OutcomeUnknown(missing.reason, operation.ids) if operation.ids else missing
+            elif self._log_is_long(connection):
                 self._checkpoint(connection)
         except sqlite3.Error as error:
             self._needs_reopening = code_of(error) in _WORTH_REOPENING

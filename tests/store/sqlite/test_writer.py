@@ -12,6 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from asyncjobs.store.base import Inserted
 from asyncjobs.store.sqlite import schema
 from asyncjobs.store.sqlite import writer as writer_module
 from asyncjobs.store.sqlite.store import SQLiteStore
+from asyncjobs.store.sqlite.writer import Transaction
 from tests.store.acts import NOW, claim, end, everything, failure, ids, new, one, put, retry, run, sign_on, success
 from tests.store.sqlite import inside
 
@@ -579,6 +581,21 @@ async def test_a_log_that_was_removed_is_saved_and_said(path: Path, store: SQLit
         assert copy.execute("SELECT id FROM jobs").fetchall() == [("a",)]
     finally:
         copy.close()
+
+
+@pytest.mark.parametrize("ending", ["", "-wal"])
+async def test_a_file_that_goes_while_it_is_written_leaves_the_outcome_open(path: Path, store: SQLiteStore, ending: str) -> None:
+    trying = inside.writer(store)._try
+
+    def try_and_remove(connection: sqlite3.Connection, batch: Any) -> Transaction:
+        transaction = trying(connection, batch)
+        os.unlink(f"{path}{ending}")
+        return transaction
+
+    inside.writer(store)._try = try_and_remove  # type: ignore[method-assign]
+    with pytest.raises(OutcomeUnknown, match="was removed") as info:
+        await put(store, "a")
+    assert info.value.ids == ("a",)
 
 
 async def test_an_error_that_leaves_no_doubt_is_not_called_unknown(store: SQLiteStore) -> None:
