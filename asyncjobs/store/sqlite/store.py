@@ -295,7 +295,7 @@ class SQLiteStore:
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         def act(transaction: Transaction) -> int:
             gone = _prune(transaction, ended_before, limit)
-            transaction.cursor.execute(f"PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})").fetchall()
+            _give_pages_back(transaction)
             if gone < limit:
                 self._forget_the_dead(transaction)
                 transaction.cursor.execute("DELETE FROM history WHERE at < ?", (self._latest_now - HISTORY_KEPT,))
@@ -453,6 +453,14 @@ def _prune(transaction: Transaction, ended_before: Mapping[State, int], limit: i
     for _, queue, state in old:
         transaction.tally.pruned(queue, state, 1)
     return len(old)
+
+
+def _give_pages_back(transaction: Transaction) -> None:
+    """Shrink the file by some of its free pages. One at a time: the driver takes one step of this pragma, which frees one page."""
+    execute = transaction.cursor.execute
+    (free,) = execute("PRAGMA freelist_count").fetchall()[0]
+    for _ in range(min(free, PAGES_GIVEN_BACK)):
+        execute("PRAGMA incremental_vacuum(1)").fetchall()
 
 
 def _log_loss(done: asyncio.Future[Any], jobs: Sequence[NewJob]) -> None:
