@@ -1,0 +1,1 @@
+"""The same web app four times: what differs is only where the accepted work is put."""
