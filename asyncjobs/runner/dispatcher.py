@@ -39,6 +39,7 @@ class Dispatcher:
         tasks: frozenset[str],
         start: Callable[[Job], None],
         held_up: Callable[[], bool],
+        settled: Callable[[], bool],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -48,6 +49,7 @@ class Dispatcher:
         self._tasks = tasks
         self._start = start  # begins an attempt of a claimed job
         self._held_up = held_up  # whether outcomes pile up: no claims then
+        self._settled = settled  # whether the end of every attempt is in the store
         self._due: dict[str, float] = dict.fromkeys(queues, 0.0)  # ms; written by ring() and _learn()
         self._rung: set[str] = set()  # queues rung since the claim under way was submitted
         self._alone_due: float = NEVER  # ms; written by _learn()
@@ -69,8 +71,11 @@ class Dispatcher:
         self._bell.ring()
 
     def slot_freed(self) -> None:
-        """An attempt has ended."""
-        if not self._slots.busy:
+        """An attempt has ended, or the last end has been written.
+
+        A suspect is alone until its end is in the store: its row says so, and a death in that commit would be blamed on it.
+        """
+        if not self._slots.busy and self._settled():
             self._alone_since = None
         self._bell.ring()
 
@@ -96,7 +101,7 @@ class Dispatcher:
             self._bell.quiet()
             now = self._clock.now()
             if self._alone_due <= now and self._wants_quiet():
-                if not self._slots.busy and not self._held_up():
+                if not self._slots.busy and self._settled():
                     await self._claim_alone(now)
                     continue
                 if now - self._looked_at >= ALONE_LOOK:  # a sibling may have taken it meanwhile

@@ -38,11 +38,13 @@ class Ledger:
         health: Health,
         on_settled: Callable[[Job, Finish], None],
         last_note: Callable[[Job], Progress | None],
+        on_empty: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._health = health
         self._last_note = last_note  # what an attempt said of its progress and is not stored yet
+        self._on_empty = on_empty  # called when everything is in the store
         self._on_settled = on_settled  # called for each finish that the store applied
         self._pending: list[tuple[Job, Outcome]] = []  # appended by add(), emptied by _write()
         self._writing: dict[str, int] = {}  # id → token, of the batch under way; written by _write() only
@@ -76,6 +78,7 @@ class Ledger:
             while self._pending:  # before the first wait too: what an earlier run() could not write is still here
                 await self._write()
             self._empty.set()
+            self._on_empty()
             if self._closing:
                 return
             await self._bell.wait()

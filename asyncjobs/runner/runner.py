@@ -70,10 +70,17 @@ class Runner:
         self._slots = Slots(info.queues)
         self._threads = Threads()
         self._watchdog = Watchdog(clock)
-        self._ledger = Ledger(store, clock, self.health, self._settled, lambda job: self._pulse.last_note(job))
+        self._ledger = Ledger(
+            store,
+            clock,
+            self.health,
+            self._settled,
+            lambda job: self._pulse.last_note(job),
+            on_empty=lambda: self._dispatcher.slot_freed(),
+        )
         self._dispatcher = Dispatcher(
             store, clock, self._slots, runner=info.id, queues=tuple(info.queues), tasks=info.tasks,
-            start=self._begin, held_up=lambda: self._ledger.full,
+            start=self._begin, held_up=lambda: self._ledger.full, settled=lambda: not self._ledger.backlog,
         )  # fmt: skip
         self._pulse = Pulse(
             store, clock, self._dispatcher, self._ledger, runner=info.id,
