@@ -1,0 +1,78 @@
+"""Faults that the harness must see: each takes one guard out of the library, in the process that is killed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from asyncjobs.outcome import Finish
+from asyncjobs.runner.janitor import Janitor
+from asyncjobs.store.base import Inserted, Verdict
+from asyncjobs.store.sqlite import statements, store
+from asyncjobs.store.sqlite.writer import Rank, Transaction, Writer
+
+EARLY = 0.003  # seconds; less than a commit takes under load
+
+
+def break_something(name: str) -> None:
+    """Break what this canary is for; "" breaks nothing."""
+    if name:
+        CANARIES[name]()
+
+
+def _unfenced() -> None:
+    """An end is recorded whatever its token, and whatever the job's state."""
+    fenced = store._finish
+
+    def unfenced(transaction: Transaction, finish: Finish, now: int) -> Verdict:
+        row = transaction.cursor.execute("SELECT token FROM jobs WHERE id = ?", (finish.id,)).fetchone()
+        transaction.cursor.execute("UPDATE jobs SET state = 1, finished_at = NULL WHERE id = ?", (finish.id,))
+        return fenced(transaction, replace(finish, token=row[0]), now)
+
+    store._finish = unfenced
+
+
+def _acknowledged_early() -> None:
+    """An insert is answered a moment after it was submitted, committed or not."""
+    submit = Writer.submit
+
+    def early(self: Writer, rank: Rank, act: Callable[[Transaction], Any], **options: Any) -> Any:
+        future, ids = submit(self, rank, act, **options), options.get("ids", ())
+        if ids:
+            asyncio.get_running_loop().call_later(EARLY, _answer, future, [Inserted(id, True) for id in ids])
+        return future
+
+    Writer.submit = early  # type: ignore[method-assign]
+
+
+def _answer(future: asyncio.Future[Any], value: object) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _no_replay() -> None:
+    """What dead processes ran stays with them until the janitor's later looks."""
+    replay = Janitor.replay
+    looks = 0
+
+    async def later(self: Janitor) -> int:
+        nonlocal looks
+        looks += 1
+        return 0 if looks == 1 else await replay(self)
+
+    Janitor.replay = later  # type: ignore[method-assign]
+
+
+def _no_token() -> None:
+    """A claim grants the token that the job had before, from its second attempt on."""
+    statements.START = statements.START.replace("max(token + 1, ?)", "max(min(token, 1), min(?, 1))")
+
+
+CANARIES: dict[str, Callable[[], None]] = {
+    "unfenced finish": _unfenced,
+    "acknowledged before commit": _acknowledged_early,
+    "no replay": _no_replay,
+    "same token again": _no_token,
+}
