@@ -1,0 +1,323 @@
+"""What must hold when the dust has settled: each check reads the story and the database, and says what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from asyncjobs.clock import SystemClock
+from asyncjobs.job import ATTEMPTS_KEPT, Job, State
+from asyncjobs.store.base import HistoryBucket, Metric, Stats
+from asyncjobs.store.sqlite.rows import COLUMNS, job_of
+from asyncjobs.store.sqlite.store import SQLiteStore
+from tests.crash.torture.story import Attempt, Life, Recorded, Requeue, Story, unexpected
+from tests.crash.torture.tasks import ALL, stamp_of
+from tests.store.recount import counted, recount
+
+KILLED = "KilledItsProcess"  # the error type of a job that is taken for what killed its process
+BY_ITSELF = ("succeeded", "failed", "timed_out", "snoozed", "cancelled")  # outcomes that only an attempt's own runner records
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A promise that was broken."""
+
+    promise: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.promise}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Database:
+    """What stands in the file, read when nobody has it open any more."""
+
+    jobs: Mapping[str, Job]
+    integrity: str
+    stats: Stats | None = None
+    history: Sequence[HistoryBucket] = ()
+
+
+def look(path: Path) -> Database:
+    """Everything that the file says."""
+    with closing(sqlite3.connect(path)) as connection:
+        try:
+            ((integrity,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
+            jobs = [job_of(row) for row in connection.execute(f"SELECT {COLUMNS} FROM jobs")]
+        except sqlite3.DatabaseError as error:
+            return Database({}, str(error))
+    stats, history = asyncio.run(_counters(path))
+    return Database({job.id: job for job in jobs}, integrity, stats, history)
+
+
+async def _counters(path: Path) -> tuple[Stats, Sequence[HistoryBucket]]:
+    store = SQLiteStore(path)
+    await store.open()
+    try:
+        now = SystemClock().now()
+        return await store.stats(now=now), await store.history(since=0, until=now + 60_000)
+    finally:
+        await store.close()
+
+
+def judge(story: Story, database: Database) -> list[Fault]:
+    """Every broken promise."""
+    jobs = database.jobs
+    return [
+        *whole(database),
+        *nothing_lost(story, jobs),
+        *content(story, jobs),
+        *ended(story, jobs),
+        *one_start_a_token(story.all_attempts, story.claimed),
+        *no_stale_token(story.claimed, jobs),
+        *no_overlap(story.attempts),
+        *no_rerun(story),
+        *nobody_robbed(story, jobs),
+        *records(story, jobs),
+        *counters(database),
+        *orderly(story),
+    ]
+
+
+# --- the file and its rows -----------------------------------------------------------------------------------------------
+
+
+def whole(database: Database) -> Iterator[Fault]:
+    if database.integrity != "ok":
+        yield Fault("integrity", database.integrity)
+
+
+def nothing_lost(story: Story, jobs: Mapping[str, Job]) -> Iterator[Fault]:
+    for id, life in story.acknowledged.items():
+        if id not in jobs:
+            yield Fault("lost", f"{id} was acknowledged by {life.name} and is not in the store")
+    for id in jobs.keys() - story.stamps.keys():
+        yield Fault("nobody's", f"{id} is in the store, and nobody asked for it")
+    for id in jobs.keys() & story.turned_away:
+        yield Fault("turned away", f"{id} is in the store, and its caller was told that it is not")
+
+
+def content(story: Story, jobs: Mapping[str, Job]) -> Iterator[Fault]:
+    """Arguments as they were enqueued, when an attempt read them and now; and the result that belongs to them."""
+    for attempt in story.all_attempts:
+        if not attempt.true:
+            yield Fault("content", f"{attempt.id} read other arguments than its own in attempt {attempt.token}")
+    for id, job in jobs.items():
+        stamp = stamp_in(job)
+        if stamp is None or stamp != story.stamps.get(id):
+            yield Fault("content", f"{id} has other arguments than it was enqueued with: {job.args[:200]}")
+        elif job.state is State.SUCCEEDED and job.result != json.dumps(stamp):
+            yield Fault("content", f"{id} has another result than it returned: {job.result}")
+
+
+def stamp_in(job: Job) -> str | None:
+    """The stamp that its arguments bear; None if they bear none that fits them."""
+    try:
+        said = json.loads(job.args)["kwargs"]
+        stamp = stamp_of(job.id, said["kind"], said["seconds"], said["padding"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return stamp if said.get("stamp") == stamp else None
+
+
+def _kind(job: Job) -> str | None:
+    """What it is enqueued to do; None if its arguments are not its own."""
+    return json.loads(job.args)["kwargs"]["kind"] if stamp_in(job) else None
+
+
+# --- ends ----------------------------------------------------------------------------------------------------------------
+
+
+def ended(story: Story, jobs: Mapping[str, Job]) -> Iterator[Fault]:
+    """Every job has ended, as its kind does unless somebody cancelled it or its process died with it alone."""
+    last = _last_recorded(story.recorded)
+    for id, job in jobs.items():
+        if not job.state.ended:
+            yield Fault("unfinished", f"{id} is {job.state} (attempt {job.attempt}, crashes {job.crashes}, hold {job.hold.name})")
+            continue
+        kind = _kind(job)
+        if kind is None:  # a matter of content
+            continue
+        if job.state is State.CANCELLED and (id in story.cancels or kind == "gives-up"):
+            pass
+        elif job.error is not None and job.error.type == KILLED:
+            if kind != "poison":
+                yield from _blamed(job, story)
+        elif job.state is not ALL[kind].ends:
+            yield Fault("end", f"{id}, which {kind}, is {job.state}")
+        token, to = last.get(id, (0, ""))
+        requeued = any(requeue.done is not False for requeue in story.requeues.get(id, ()))
+        if to in (State.SUCCEEDED, State.FAILED, State.CANCELLED) and not requeued and (job.token, job.state) != (token, to):
+            yield Fault("stale", f"{id} was recorded as {to} under {token}, and is {job.state} under {job.token}")
+
+
+def _last_recorded(recorded: Iterable[Recorded]) -> dict[str, tuple[int, str]]:
+    last: dict[str, tuple[int, str]] = {}
+    for one in recorded:
+        last[one.id] = max(last.get(one.id, (0, "")), (one.token, one.to))
+    return last
+
+
+def _blamed(job: Job, story: Story) -> Iterator[Fault]:
+    """An innocent job may be blamed only when its process was killed three times in a row, the last time with it alone."""
+    mine = story.attempts[job.id][-3:]
+    if len(mine) < 3 or any(attempt.life.in_order or attempt.ended_at is not None for attempt in mine):
+        yield Fault("blamed", f"{job.id} is said to have killed its process, and did not run in three that died")
+        return
+    last = mine[-1]
+    beside = [a.id for a in story.all_attempts if a.life is last.life and a.ended_at is None and a is not last]
+    if beside:
+        yield Fault("blamed", f"{job.id} is said to have killed its process, and did not run alone: {beside}")
+
+
+# --- attempts ------------------------------------------------------------------------------------------------------------
+
+
+def one_start_a_token(attempts: Iterable[Attempt], claimed: Iterable[tuple[str, int]]) -> Iterator[Fault]:
+    starts = Counter((attempt.id, attempt.token) for attempt in attempts)
+    for (id, token), count in starts.items():
+        if count > 1:
+            yield Fault("started twice", f"{id} began {count} times under token {token}")
+    for (id, token), count in Counter(claimed).items():
+        if count > 1:
+            yield Fault("claimed twice", f"{id} was handed out {count} times under token {token}")
+
+
+def no_stale_token(claimed: Iterable[tuple[str, int]], jobs: Mapping[str, Job]) -> Iterator[Fault]:
+    """A row never falls back behind what was claimed of it."""
+    latest: dict[str, int] = {}
+    for id, token in claimed:
+        latest[id] = max(token, latest.get(id, 0))
+    for id, token in latest.items():
+        if id in jobs and jobs[id].token < token:
+            yield Fault("stale", f"{id} has token {jobs[id].token}, and was handed out under {token}")
+
+
+def no_overlap(attempts: Mapping[str, Sequence[Attempt]]) -> Iterator[Fault]:
+    """One attempt of a job at a time, over all processes: else somebody's job was stolen while it ran."""
+    for id, its in attempts.items():
+        for before, after in pairwise(its):
+            if before.until is None or after.began_at < before.until:
+                yield Fault("overlap", f"{id} began in {after.life.name} while it ran in {before.life.name}")
+            if after.token <= before.token:
+                yield Fault("token", f"{id} began under {after.token} after {before.token}")
+
+
+def no_rerun(story: Story) -> Iterator[Fault]:
+    """What was recorded as a success begins again only where somebody asked for that."""
+    for end in story.recorded:
+        if end.outcome != "succeeded":
+            continue
+        requeues = story.requeues.get(end.id, ())
+        for attempt in story.attempts.get(end.id, ()):
+            if attempt.token > end.token and not _allowed(requeues, end.asked_at, attempt.began_at):
+                told = f"recorded as a success under {end.token}, asked at {end.asked_at}, and began under {attempt.token}"
+                yield Fault("run again", f"{end.id} was {told} at {attempt.began_at}; requeues: {list(requeues)}")
+
+
+def _allowed(requeues: Iterable[Requeue], after: int, before: int) -> bool:
+    """Whether a requeue may have taken effect between these moments."""
+    return any(r.done is not False and r.asked_at < before and (r.answered_at is None or r.answered_at > after) for r in requeues)
+
+
+def nobody_robbed(story: Story, jobs: Mapping[str, Job]) -> Iterator[Fault]:
+    """Only the dead lose their jobs, and only who leaves gives them back: stopped, blocked and slow processes do neither."""
+    for id, job in jobs.items():
+        for record in job.attempts:
+            life = story.life_of(record.runner)
+            if life is None:
+                continue  # killed between its first claim and the line that it is up
+            if record.outcome == "lost" and life.in_order:
+                yield Fault("robbed", f"attempt {record.number} of {id} was called lost, and {life.name} had not died")
+            if record.outcome == "released" and life.leaving_at is None:
+                yield Fault("given back", f"attempt {record.number} of {id} was given back, and {life.name} was not leaving")
+
+
+# --- books ---------------------------------------------------------------------------------------------------------------
+
+
+def records(story: Story, jobs: Mapping[str, Job]) -> Iterator[Fault]:
+    """A job's records against the ledgers: what a process was told is recorded, and what is recorded it was told, unless it died."""
+    told: dict[str, Counter[str]] = {}
+    for end in story.recorded:
+        told.setdefault(end.id, Counter())[end.outcome] += 1
+    for id, job in jobs.items():
+        if len(job.attempts) >= ATTEMPTS_KEPT:
+            continue
+        kept = Counter(record.outcome for record in job.attempts)
+        if missing := told.get(id, Counter()) - kept:
+            yield Fault("records", f"{id}: recorded {dict(missing)}, and its row has no such attempt")
+        for outcome in (kept - told.get(id, Counter())).keys() & set(BY_ITSELF):
+            if all(_in_order(story, record.runner) for record in job.attempts if record.outcome == outcome):
+                yield Fault("records", f"{id} has an attempt that {outcome}, of which no process was told")
+        began = len(story.attempts.get(id, ()))
+        if sum(kept[outcome] for outcome in ("succeeded", "failed", "timed_out", "snoozed")) > began or began > len(job.attempts):
+            yield Fault("records", f"{id} began {began} times, and its row knows {dict(kept)}")
+
+
+def _in_order(story: Story, runner: str) -> bool:
+    life = story.life_of(runner)
+    return life is not None and life.in_order
+
+
+def counters(database: Database) -> Iterator[Fault]:
+    """Counters equal a recount of the rows and of their records; history adds up to the counters."""
+    stats, jobs = database.stats, database.jobs
+    if stats is None:
+        return
+    told, found = counted(stats), recount(jobs.values(), stats.as_of)
+    if told != found:
+        yield Fault("counters", f"the counters say {told}, the rows {found}")
+    totals: Counter[str] = Counter()
+    for queue in stats.queues.values():
+        totals.update({str(metric): count for metric, count in queue.totals.items()})
+    history = sum((Counter({str(m): n for m, n in bucket.counts.items()}) for bucket in database.history), Counter[str]())
+    if +totals != +history:
+        yield Fault("counters", f"totals are {dict(+totals)}, history adds up to {dict(+history)}")
+    if any(len(job.attempts) >= ATTEMPTS_KEPT for job in jobs.values()):  # what fell out of a row can't be counted in it
+        return
+    kept = Counter(record.outcome for job in jobs.values() for record in job.attempts)
+    blamed = sum(record.outcome == "lost" and record.error is not None for job in jobs.values() for record in job.attempts)
+    expected = {
+        Metric.ENQUEUED: len(jobs),
+        Metric.STARTED: sum(kept.values()),
+        Metric.SUCCEEDED: kept["succeeded"],
+        Metric.FAILURES: kept["failed"] + kept["timed_out"] + blamed,
+        Metric.SNOOZED: kept["snoozed"],
+        Metric.RELEASED: kept["released"],
+        Metric.LOST: kept["lost"],
+    }
+    for metric, count in expected.items():
+        if totals[metric] != count:
+            yield Fault("counters", f"{metric} is {totals[metric]}, the rows' records say {count}")
+
+
+# --- processes -----------------------------------------------------------------------------------------------------------
+
+
+def orderly(story: Story) -> Iterator[Fault]:
+    """Nobody dies of itself, leaves late or leaves something running, and nobody complains while nobody is stopped."""
+    for life in story.lives:
+        if unexpected(life):
+            yield Fault("died", f"{life.name} ended with {life.returncode}, and nobody had killed it")
+        if life.overdue:
+            yield Fault("overdue", f"{life.name} did not leave within its shutdown")
+    for attempt in story.all_attempts:
+        if attempt.ended_at is None and attempt.life.in_order:
+            yield Fault("left behind", f"{attempt.id} still ran when {attempt.life.name} had left in order")
+    for at, life, why in story.complaints:
+        if not _excused(story, at, life):
+            yield Fault("complaint", f"{life.name}: {why}")
+
+
+def _excused(story: Story, at: int, life: Life) -> bool:
+    """A process that is stopped while it holds the write lock keeps everybody waiting; it was continued just before."""
+    return any(begin <= at <= end + 5_000_000_000 for begin, end in story.stops)
