@@ -49,14 +49,13 @@ def test_the_sweep_sees_a_log_that_is_gone_on_with_after_a_failed_sync(tmp_path:
     assert status == 1
 
 
-@pytest.mark.parametrize(("name", "mutant"), [("failed-commit", "log-kept"), ("failed-checkpoint", "checkpoint-unheeded")])
+@pytest.mark.parametrize(
+    ("name", "mutant"),
+    [("failed-commit", "log-kept"), ("failed-checkpoint", "checkpoint-unheeded"), ("failed-end", "pages-trusted")],
+)
 def test_what_a_failed_sync_has_dropped_is_not_missing_from_what_is_acknowledged_later(name: str, mutant: str) -> None:
     assert scene(name) == []
     assert any(line.startswith("lost: behind") for line in scene(name, "--mutant", mutant)), "the scene proves nothing"
-
-
-def test_pages_of_a_checkpoint_that_a_reader_had_cut_short_are_not_missing_after_the_next_ones_failed_sync() -> None:
-    assert scene("failed-end") == []
 
 
 def test_a_slow_disk_does_not_make_the_event_loop_late() -> None:

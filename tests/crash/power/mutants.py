@@ -57,10 +57,18 @@ def checkpoint_unheeded() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def pages_trusted() -> Iterator[None]:
+    """Pages of the database that a failed sync may have dropped are taken for safe."""
+    with mock.patch.object(Writer, "_write_every_page", return_value=None):
+        yield
+
+
 MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "none": nullcontext,
     "never-synced": never_synced,
     "without-floor": without_floor,
     "log-kept": log_kept,
     "checkpoint-unheeded": checkpoint_unheeded,
+    "pages-trusted": pages_trusted,
 }

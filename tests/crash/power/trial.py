@@ -91,7 +91,7 @@ def _places(ledger: Ledger, struck: Sequence[int], end: int, chance: random.Rand
     """The first moment behind the fault at which something asked for since was safe, and others behind it.
 
     Not before: a cut while the log is emptied after a failed sync finds neither the log nor the database whole, and can leave
-    a damaged file (16 of 160 images of one such checkpoint, 2026-11). Nothing above the disk can mend that.
+    a damaged file (16 of 164 images of one such commit, 2026-11). Nothing above the disk can mend that.
     """
     since = struck[-1] if struck else 0
     places = sorted(call.answered + 1 for call in ledger.calls if since < call.asked and call.answered < end and call.synced)
