@@ -22,6 +22,7 @@ from tests.crash.torture.tasks import LONG, QUIT, RESERVED
 LEDGER = "parent.ledger"
 LOG = "children.log"
 ROOT = Path(__file__).resolve().parents[3]
+CLEAN = 2.0  # seconds after the first death; a take-over lasts less
 GAP = 0.9  # seconds between two acts, in the mean
 AWAY = 1.0  # seconds that one who died stays away, at most
 LONGEST_STOP = 2.5  # seconds; below SQLite's busy timeout, so that a stopped holder of its lock makes nobody fail
@@ -60,9 +61,12 @@ class Parent:
     # --- the whole
 
     def torture(self, seconds: float) -> None:
-        """Everybody at odds with everything for so long."""
+        """Everybody at odds with everything for so long. It begins with one clean death, for a take-over to be seen in any case."""
         self.bring_up()
         over = time.monotonic() + seconds
+        self.wait_for_long(0)
+        self.kill(0)
+        self.let_work(CLEAN)
         act_at = 0.0
         while (now := time.monotonic()) < over:
             self._tend(now)
