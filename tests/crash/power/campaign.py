@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import subprocess
 import sys
@@ -67,7 +68,7 @@ async def run(seed: int, images: int, mutant: str = "none") -> Result:
         events = record(load, chance.getrandbits(32), mutant)
         ledger = Ledger(events)
         result.counts.update(_proof(events, ledger))
-        places = cuts.choose(events, max(1, images * share // shares // VARIANTS), chance)
+        places = cuts.choose(events, math.ceil(images * share / shares / VARIANTS), chance)
         disk, followed = Disk(), 0
         for cut in places:
             disk.follow(events[followed:cut])
