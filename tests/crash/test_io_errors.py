@@ -44,18 +44,18 @@ def test_whatever_fails_nobody_is_lied_to_and_the_store_recovers(tmp_path: Path)
 
 
 def test_the_sweep_sees_a_log_that_is_gone_on_with_after_a_failed_sync(tmp_path: Path) -> None:
-    status, counts, said = sweep(tmp_path, "--kind", "sync-lost", "--points", str(CANARY_POINTS), "--mutant", "log-kept")
+    status, counts, said = sweep(tmp_path, "--kind", "sync-lost", "--points", str(CANARY_POINTS), "--canary", "log-kept")
     assert counts["bad"] > 0, said
     assert status == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "mutant"),
+    ("name", "canary"),
     [("failed-commit", "log-kept"), ("failed-checkpoint", "checkpoint-unheeded"), ("failed-end", "pages-trusted")],
 )
-def test_what_a_failed_sync_has_dropped_is_not_missing_from_what_is_acknowledged_later(name: str, mutant: str) -> None:
+def test_what_a_failed_sync_has_dropped_is_not_missing_from_what_is_acknowledged_later(name: str, canary: str) -> None:
     assert scene(name) == []
-    assert any(line.startswith("lost: behind") for line in scene(name, "--mutant", mutant)), "the scene proves nothing"
+    assert any(line.startswith("lost: behind") for line in scene(name, "--canary", canary)), "the scene proves nothing"
 
 
 def test_a_slow_disk_does_not_make_the_event_loop_late() -> None:

@@ -36,9 +36,9 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
     assert counts["images"] >= 0.9 * IMAGES
 
 
-@pytest.mark.parametrize(("mutant", "fault"), [("never-synced", "lost"), ("without-floor", "issued twice")])
-def test_the_campaign_sees_that_a_guard_is_missing(tmp_path: Path, mutant: str, fault: str) -> None:
-    status, counts, said = campaign(tmp_path, "--images", str(CANARY_IMAGES), "--mutant", mutant)
+@pytest.mark.parametrize(("canary", "fault"), [("never-synced", "lost"), ("without-floor", "issued twice")])
+def test_the_campaign_sees_that_a_guard_is_missing(tmp_path: Path, canary: str, fault: str) -> None:
+    status, counts, said = campaign(tmp_path, "--images", str(CANARY_IMAGES), "--canary", canary)
     assert counts["faults"][fault] > 0, said
     assert status == 1
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.crash.bounds import broken, record
 from tests.crash.footprint import KNOWN, MIB
 from tests.crash.million.judge import judge
-from tests.crash.million.measure import FAULTS, Course, Plan, run
+from tests.crash.million.measure import CANARIES, Course, Plan, run
 
 PRUNED_A_SECOND = 2_000  # jobs at the very least, after the minute that the janitor may sleep
 DONE_A_SECOND = 1_000  # enqueued, run and pruned: for giving up only
@@ -23,7 +23,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.million", description=__doc__)
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument(
-        "--faults", choices=FAULTS, nargs="*", default=[], help="have the process do something wrong; this must fail then"
+        "--canary",
+        dest="canaries",
+        choices=CANARIES,
+        nargs="*",
+        default=[],
+        help="have the process do something wrong; this must fail then",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
@@ -36,7 +41,7 @@ def main() -> int:
         prune_within=90 + options.jobs / PRUNED_A_SECOND,
         rest=5.0,
         within=300 + options.jobs / DONE_A_SECOND,
-        faults=options.faults,
+        canaries=options.canaries,
     )
     with tempfile.TemporaryDirectory(prefix="asyncjobs-million-") as folder:
         course = run(Path(folder), plan)

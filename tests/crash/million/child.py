@@ -19,7 +19,7 @@ WARM = 5_000  # jobs before the first measurement: every code path has been walk
 BATCH = 1_000
 CALLERS = 64
 QUEUE = "default"
-# What mutants do: keep ended jobs for so many seconds; hold on to so many bytes once all have run.
+# What canaries do: keep ended jobs for so many seconds; hold on to so many bytes once all have run.
 KEPT = 3600.0
 HOARDED = 100 << 20
 
@@ -38,9 +38,9 @@ class Hurried(SystemClock):
 class Work:
     """The jobs, and how often each has run."""
 
-    def __init__(self, path: Path, count: int, *, longest_wait: float, faults: Collection[str] = ()) -> None:
+    def __init__(self, path: Path, count: int, *, longest_wait: float, canaries: Collection[str] = ()) -> None:
         self.count = count
-        self._faults = faults
+        self._canaries = canaries
         self._runs = bytearray(count)
         self._left = count  # that have not run; written by the job
         self._all_ran = asyncio.Event()
@@ -49,13 +49,13 @@ class Work:
         self.jobs = Jobs(
             path,
             queues={QUEUE: 100},
-            retention={"succeeded": KEPT if "kept" in faults else 0},
+            retention={"succeeded": KEPT if "kept" in canaries else 0},
             clock=Hurried(longest_wait),
         )
         self._task = self.jobs.task(name="noop")(self._noop)
 
     async def _noop(self, n: int) -> None:
-        if "memory" in self._faults:
+        if "memory" in self._canaries:
             self._hoard.append(bytes(HOARDED // self.count))
         if n < 0:
             return
@@ -158,7 +158,7 @@ def say(stage: str, **facts: object) -> None:
 async def live(options: argparse.Namespace) -> None:
     folder = options.database.parent
     before = Belongings(folder)
-    work = Work(options.database, options.jobs, longest_wait=options.longest_wait, faults=options.faults)
+    work = Work(options.database, options.jobs, longest_wait=options.longest_wait, canaries=options.canaries)
     say("opening")
     async with work.jobs.running():
         await work.warm_up()
@@ -176,7 +176,7 @@ async def live(options: argparse.Namespace) -> None:
         say("idle")
         await asyncio.sleep(options.rest)
         say("closing")
-    forgotten = _leave_something_behind(folder) if "left" in options.faults else None
+    forgotten = _leave_something_behind(folder) if "left" in options.canaries else None
     left = Belongings(folder).beyond(before)
     say("ended", acknowledged=work.acknowledged, ran_once=work.ran_once, pruned=pruned, left=left)
     del forgotten
@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--longest-wait", type=float, required=True)
     parser.add_argument("--prune-within", type=float, required=True)
     parser.add_argument("--rest", type=float, required=True)
-    parser.add_argument("--faults", nargs="*", default=[])
+    parser.add_argument("--canaries", nargs="*", default=[])
     asyncio.run(live(parser.parse_args()))
 
 

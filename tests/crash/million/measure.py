@@ -14,7 +14,7 @@ from typing import Any
 from tests.crash.footprint import Footprint, Sampler, footprint
 
 PACE = 0.1  # seconds between samples
-FAULTS = ("memory", "kept", "left")  # what a mutant does: hoards, prunes nothing, leaves something behind
+CANARIES = ("memory", "kept", "left")  # what each does: hoards, prunes nothing, leaves something behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Plan:
     prune_within: float
     rest: float
     within: float
-    faults: Sequence[str] = ()
+    canaries: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ def run(folder: Path, plan: Plan) -> Course:
     command = [
         sys.executable, "-m", "tests.crash.million.child", str(database), "--jobs", str(plan.jobs),
         "--longest-wait", str(plan.longest_wait), "--prune-within", str(plan.prune_within), "--rest", str(plan.rest),
-        "--faults", *plan.faults,
+        "--canaries", *plan.canaries,
     ]  # fmt: skip
     course = Course()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -60,12 +60,12 @@ class Result:
         )
 
 
-async def run(seed: int, images: int, mutant: str = "none") -> Result:
+async def run(seed: int, images: int, canary: str = "none") -> Result:
     """Raises when a child fails; what is wrong with an image is in the result."""
     result, chance = Result(seed), random.Random(seed)
     shares = sum(SHARES.values())
     for load, share in SHARES.items():
-        events = record(load, chance.getrandbits(32), mutant)
+        events = record(load, chance.getrandbits(32), canary)
         ledger = Ledger(events)
         result.counts.update(_proof(events, ledger))
         places = cuts.choose(events, math.ceil(images * share / shares / VARIANTS), chance)
@@ -81,11 +81,11 @@ async def run(seed: int, images: int, mutant: str = "none") -> Result:
     return result
 
 
-def record(load: str, seed: int, mutant: str) -> Sequence[recording.Event]:
+def record(load: str, seed: int, canary: str) -> Sequence[recording.Event]:
     """What a child that carries out this load has written."""
     with tempfile.TemporaryDirectory(prefix="asyncjobs-power-") as folder:
         command = [sys.executable, "-m", "tests.crash.power.child", folder]
-        command += ["--load", load, "--seed", str(seed), "--mutant", mutant]
+        command += ["--load", load, "--seed", str(seed), "--canary", canary]
         child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN)
         if child.returncode:
             raise RuntimeError(f"the recorded child failed: {' '.join(command)}\n{child.stderr[-6000:]}")

@@ -18,12 +18,12 @@ from pathlib import Path
 from unittest import mock
 
 from asyncjobs.store.sqlite import writer
+from tests.crash.power.canaries import CANARIES
 from tests.crash.power.disk import Disk
 from tests.crash.power.faults import KINDS, Fault, FaultyDisk, Operation
 from tests.crash.power.judge import judge
 from tests.crash.power.ladder import Ledger
 from tests.crash.power.marked import MarkedStore
-from tests.crash.power.mutants import MUTANTS
 from tests.crash.power.recording import Recorder
 from tests.crash.power.vfs import File, Go, Interposer, Unsynced
 from tests.store import acts
@@ -155,10 +155,10 @@ SCENES = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.power.scenes", description=__doc__)
     parser.add_argument("scene", choices=SCENES)
-    parser.add_argument("--mutant", choices=MUTANTS, default="none", help="remove a guard")
+    parser.add_argument("--canary", choices=CANARIES, default="none", help="remove a guard")
     options = parser.parse_args()
     interposer = Interposer(Unsynced())
-    with MUTANTS[options.mutant]():
+    with CANARIES[options.canary]():
         print(json.dumps(asyncio.run(SCENES[options.scene](interposer))))
     interposer.check()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.crash.bounds import broken, record
 from tests.crash.footprint import KNOWN
 from tests.crash.soak.judge import Quarter, judge, quarters
-from tests.crash.soak.run import FAULTS, Plan, run
+from tests.crash.soak.run import CANARIES, Plan, run
 
 
 def main() -> int:
@@ -22,13 +22,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--rate", type=float, default=300.0, help="jobs enqueued a second")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="for the mix")
-    parser.add_argument("--fault", choices=FAULTS, default="none", help="have the app do something wrong; this must fail then")
+    parser.add_argument("--canary", choices=CANARIES, default="none", help="have the app do something wrong; this must fail then")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and every sample there too")
     options = parser.parse_args()
     if not KNOWN:
         print("this program reads /proc, which this system does not have")
         return 2
-    plan = Plan(options.minutes * 60, options.rate, options.seed, options.fault)
+    plan = Plan(options.minutes * 60, options.rate, options.seed, options.canary)
     print(f"seed {plan.seed}: {plan.rate:g} jobs/s for {options.minutes:g} minutes", flush=True)
     with tempfile.TemporaryDirectory(prefix="asyncjobs-soak-") as folder:
         course = run(Path(folder), plan)

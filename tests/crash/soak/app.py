@@ -21,7 +21,7 @@ from asyncjobs.task import Call
 from tests.crash.soak.gauges import Gauges
 
 FOLDER = Path(os.environ["CRASH_DATA"])
-FAULT = os.environ.get("SOAK_FAULT", "none")  # see tests.crash.soak.faults
+CANARY = os.environ.get("SOAK_CANARY", "none")  # see run.py
 LONG = 2.0  # seconds
 
 gauges = Gauges()
@@ -95,7 +95,7 @@ async def enqueue(request: Request) -> Response:
     number = int(request.path_params["number"])
     with gauges.enqueueing():
         (handle,) = await jobs.enqueue_many([_call(request.path_params["task"], number)])
-    if FAULT != "none":
+    if CANARY != "none":
         await _misbehave()
     return JSONResponse({"id": handle.id}, 202)
 
@@ -136,8 +136,8 @@ async def ping(request: Request) -> Response:
 
 
 async def _misbehave() -> None:
-    """The mutants, by the request: what each does is what the soak is there to see."""
-    match FAULT:
+    """The canaries, by the request: what each does is what the soak is there to see."""
+    match CANARY:
         case "memory":
             _hoard.append(bytes(4096))
         case "descriptors":

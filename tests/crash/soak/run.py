@@ -17,7 +17,7 @@ from tests.crash.server import WITHIN, Server
 from tests.crash.soak.load import BURST, Load
 from tests.crash.soak.yardstick import Yardstick
 
-FAULTS = ("none", "memory", "descriptors", "latency", "log")  # what a mutant does, see the app
+CANARIES = ("none", "memory", "descriptors", "latency", "log")  # what each breaks: see the app
 BARE = "bare.db"
 OWN = (BARE, "server.log")  # files in the folder that are not the server's
 PACE = 1.0  # seconds between samples
@@ -31,7 +31,7 @@ class Plan:
     seconds: float
     rate: float
     seed: int
-    fault: str = "none"
+    canary: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class SoakServer(Server):
 
 def run(folder: Path, plan: Plan) -> Course:
     """Raises RuntimeError when a request failed."""
-    server = SoakServer(folder, env={**os.environ, "SOAK_FAULT": plan.fault})
+    server = SoakServer(folder, env={**os.environ, "SOAK_CANARY": plan.canary})
     course = Course()
     yardstick = Yardstick(folder / BARE)
     try:

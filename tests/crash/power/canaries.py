@@ -64,7 +64,7 @@ def pages_trusted() -> Iterator[None]:
         yield
 
 
-MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+CANARIES: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "none": nullcontext,
     "never-synced": never_synced,
     "without-floor": without_floor,
