@@ -39,8 +39,7 @@ def test_whatever_fails_nobody_is_lied_to_and_the_store_recovers(tmp_path: Path)
     print(said)
     assert counts["bad"] == 0, said
     assert status == 0, said
-    assert counts["told"]["OutcomeUnknown"] > 0
-    assert counts["told"]["StoreFull"] > 0
+    assert counts["told"].keys() >= {"StoreFull", "StoreUnavailable"}, said
 
 
 def test_the_sweep_sees_a_log_that_is_gone_on_with_after_a_failed_sync(tmp_path: Path) -> None:
