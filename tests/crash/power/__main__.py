@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.crash.power import campaign
-from tests.crash.power.canaries import CANARIES
+from tests.crash.power.canaries import CUTS
 from tests.crash.power.judge import Fault
 from tests.crash.power.vfs import Interposer, Unsynced
 
@@ -19,11 +19,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.power", description=__doc__)
     parser.add_argument("--images", type=int, default=1000, help="disks to rebuild and judge")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
-    parser.add_argument("--canary", choices=CANARIES, default="none", help="remove a guard; the campaign must fail then")
+    parser.add_argument("--canary", choices=CUTS, default="none", help="remove a guard; the campaign must fail then")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts there too")
     options = parser.parse_args()
     interposer = Interposer(Unsynced())  # here stores are only judged; the one that is cut lives in a child
-    with CANARIES[options.canary]():
+    with CUTS[options.canary]():
         result = asyncio.run(campaign.run(options.seed, options.images, options.canary))
     interposer.check()
     print(*result.findings, sep="\n", end="\n" if result.findings else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from unittest import mock
@@ -64,11 +64,8 @@ def pages_trusted() -> Iterator[None]:
         yield
 
 
-CANARIES: dict[str, Callable[[], AbstractContextManager[None]]] = {
-    "none": nullcontext,
-    "never-synced": never_synced,
-    "without-floor": without_floor,
-    "log-kept": log_kept,
-    "checkpoint-unheeded": checkpoint_unheeded,
-    "pages-trusted": pages_trusted,
-}
+Canaries = Mapping[str, Callable[[], AbstractContextManager[None]]]
+
+CUTS: Canaries = {"none": nullcontext, "never-synced": never_synced, "without-floor": without_floor}  # the campaign sees each
+SWEEP: Canaries = {"none": nullcontext, "log-kept": log_kept}  # so does the sweep
+SCENES: Canaries = {**SWEEP, "checkpoint-unheeded": checkpoint_unheeded, "pages-trusted": pages_trusted}

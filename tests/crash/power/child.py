@@ -10,7 +10,7 @@ from unittest import mock
 
 from asyncjobs.store.sqlite import writer
 from tests.crash.power import app, load
-from tests.crash.power.canaries import CANARIES
+from tests.crash.power.canaries import CUTS
 from tests.crash.power.marked import MarkedStore
 from tests.crash.power.recording import Recorder
 from tests.crash.power.vfs import Interposer
@@ -38,9 +38,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--load", choices=LOADS, default="seam")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--canary", choices=CANARIES, default="none")
+    parser.add_argument("--canary", choices=CUTS, default="none")
     options = parser.parse_args()
-    with CANARIES[options.canary]():
+    with CUTS[options.canary]():
         record(options.folder, options.load, options.seed)
 
 

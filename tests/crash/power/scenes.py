@@ -18,7 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 from asyncjobs.store.sqlite import writer
-from tests.crash.power.canaries import CANARIES
+from tests.crash.power import canaries
 from tests.crash.power.disk import Disk
 from tests.crash.power.faults import KINDS, Fault, FaultyDisk, Operation
 from tests.crash.power.judge import judge
@@ -155,10 +155,10 @@ SCENES = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.power.scenes", description=__doc__)
     parser.add_argument("scene", choices=SCENES)
-    parser.add_argument("--canary", choices=CANARIES, default="none", help="remove a guard")
+    parser.add_argument("--canary", choices=canaries.SCENES, default="none", help="remove a guard")
     options = parser.parse_args()
     interposer = Interposer(Unsynced())
-    with CANARIES[options.canary]():
+    with canaries.SCENES[options.canary]():
         print(json.dumps(asyncio.run(SCENES[options.scene](interposer))))
     interposer.check()
 

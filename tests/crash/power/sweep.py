@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 from asyncjobs.store.sqlite import writer
-from tests.crash.power.canaries import CANARIES
+from tests.crash.power.canaries import SWEEP
 from tests.crash.power.faults import KINDS, Fault, Kind
 from tests.crash.power.trial import Trial, attempt
 from tests.crash.power.vfs import Interposer, Unsynced
@@ -85,12 +85,12 @@ def main() -> int:
     parser.add_argument("--kind", action="append", choices=KINDS, help="of fault; all by default")
     parser.add_argument("--points", type=int, default=60, help="operations of each kind that fail")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
-    parser.add_argument("--canary", choices=CANARIES, default="none", help="remove a guard; the sweep must fail then")
+    parser.add_argument("--canary", choices=SWEEP, default="none", help="remove a guard; the sweep must fail then")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts there too")
     options = parser.parse_args()
     interposer = Interposer(Unsynced())
     with (
-        CANARIES[options.canary](),
+        SWEEP[options.canary](),
         mock.patch.object(writer, "CHECKPOINT_CHANGES", CHANGES),
         mock.patch.object(writer, "LOG_GROWTH", LOG),
         mock.patch.object(writer, "LOG_KEPT", LOG),

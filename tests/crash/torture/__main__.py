@@ -16,7 +16,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0, help="of torture; the drain comes after it")
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--seed", default=str(secrets.randbits(32)))
-    parser.add_argument("--canary", choices=canaries.CANARIES, help="remove a guard; the torture must fail then")
+    parser.add_argument("--canary", choices=canaries.CANARIES, help="show what is seen with this guard, and without it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
