@@ -116,19 +116,6 @@ def unavailable(error: sqlite3.Error, path: str) -> StoreUnavailable:
     return kind(f"{path}: {_AWAY.get(code_of(error), 'SQLite failed')} ({error})")
 
 
-def identity_of(path: str) -> tuple[int, int] | None:
-    """Which file stands there. By stat: opening the file in this process and closing it would drop SQLite's locks on it."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def replaced(path: str) -> StoreUnavailable:
-    return StoreUnavailable(f"{path} was removed or replaced while it was open; stop the app, put the file back, start it again")
-
-
 def refused(error: OSError, sentence: str) -> StoreError:
     """What the file system's refusal means, told in this sentence: try again, or wrong for good."""
     if error.errno in _NO_SPACE:

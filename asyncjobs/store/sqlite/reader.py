@@ -22,7 +22,8 @@ from asyncjobs.store.base import (
     Stats,
 )
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.connection import Hopper, identity_of, replaced, unavailable
+from asyncjobs.store.sqlite.connection import Hopper, unavailable
+from asyncjobs.store.sqlite.files import DATABASE, Files
 from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, job_of, runner_of
 from asyncjobs.store.tally import HELD, RETRYING, TOTALS, buckets_of, total_of
 
@@ -41,7 +42,7 @@ class SQLiteReader:
         self._clock = clock
         self._hopper = Hopper(uri)
         self._open = False
-        self._identity: tuple[int, int] | None = None  # of the file that is open; written by open()
+        self._files = Files(path)  # noted by open()
         self.deadline = DEADLINE
 
     async def open(self) -> None:
@@ -52,7 +53,7 @@ class SQLiteReader:
         except BaseException:
             await self._hopper.close()
             raise
-        self._identity = identity_of(self._path)
+        self._files.note(DATABASE)
         self._open = True
 
     async def close(self) -> None:
@@ -108,8 +109,8 @@ class SQLiteReader:
             raise StoreClosed
 
         def within_deadline(connection: sqlite3.Connection) -> V:
-            if identity_of(self._path) != self._identity:
-                raise replaced(self._path)
+            if not self._files.all_stand:
+                raise self._files.loss(rescued=False)
             if bounded:
                 give_up = self._clock.monotonic() + self.deadline
                 connection.set_progress_handler(lambda: int(self._clock.monotonic() > give_up), CHECK_EVERY)

@@ -98,6 +98,7 @@ class SQLiteStore:
             try:
                 await self._reader.open()
             except BaseException:
+                await writer.finish()
                 await writer.close()
                 raise
         except sqlite3.Error as error:
@@ -130,10 +131,14 @@ class SQLiteStore:
 
     async def _close(self, writer: Writer) -> None:
         try:
+            # The last connection to close moves the log into the database and removes it, if it may write. Where that can't be
+            # trusted (see Log.empty) it is the reader, which may not: the next start finds the log, and replays all of it.
+            whole = await writer.finish()
+            first, last = (self._reader, writer) if whole else (writer, self._reader)
             try:
-                await self._reader.close()
+                await first.close()
             finally:
-                await writer.close()  # last: only a connection that may write leaves the database whole without its log
+                await last.close()
         finally:
             self._gate.close()
             self._waker.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,8 +18,11 @@ from typing import Any
 from asyncjobs.errors import OutcomeUnknown, StoreClosed, StoreError, StoreUnavailable
 from asyncjobs.spawn import spawn
 from asyncjobs.store.base import Inserted
+from asyncjobs.store.sqlite import log
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, Hopper, code_of, identity_of, is_away, replaced, unavailable
+from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, Hopper, code_of, is_away, unavailable
+from asyncjobs.store.sqlite.files import DATABASE, LOCKS, LOG, Files
+from asyncjobs.store.sqlite.log import Log
 from asyncjobs.store.sqlite.schema import quoted
 from asyncjobs.store.sqlite.siblings import Gate, Waker
 from asyncjobs.store.tally import Tally
@@ -28,15 +30,12 @@ from asyncjobs.store.tally import Tally
 logger = logging.getLogger("asyncjobs.store")
 
 BATCH_ROWS = 2_000  # of one transaction, so that nobody waits long behind a heap (an operation is never split)
-# Rows changed between checkpoints: at about six changed rows a page this keeps the log below some 16 MB (measured 2026-11).
-CHECKPOINT_CHANGES = 20_000
-# Bytes that the log may grow by between checkpoints, for large rows and for what siblings write. Once checkpointed and read by
-# nobody it is begun anew, and cut to LOG_KEPT first, so that growth past that is seen again.
-LOG_GROWTH = LOG_KEPT = 16 << 20
-
 
 # A connection that was opened while the file could not be written stays read-only for good.
 _WORTH_REOPENING = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
+
+Failure = sqlite3.Error | StoreUnavailable  # of the store: of everybody in the batch
 
 
 class Rank(IntEnum):
@@ -97,13 +96,9 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._synchronous = ""  # as the connection has it; the thread's
-        self._identity: tuple[int, int] | None = None  # device and inode of the file that is open; the thread's
-        self._log_identity: tuple[int, int] | None = None  # of its log; the thread's
-        self._checkpointer: sqlite3.Connection | None = None  # the thread's
-        self._changes_seen = 0  # total_changes at the last checkpoint; the thread's
-        self._log_seen = 0  # bytes of the log at the last checkpoint, or as it was cut since; the thread's
+        self._files = Files(path)  # the thread's
+        self._log = Log(path, self._database)  # the thread's
         self._needs_reopening = False  # before the next batch
-        self._pages_doubtful = False  # a checkpoint's sync failed: see _empty_log; the thread's
 
     # --- on the loop ---
 
@@ -143,17 +138,26 @@ class Writer:
         self._arrived.set()
         return future
 
-    async def close(self) -> None:
-        """Commit what was submitted, then disconnect."""
+    async def finish(self) -> bool:
+        """Commit what was submitted, and take no more. False: a sync has failed, and what it dropped could not be mended."""
         self._closing = True
         self._arrived.set()
         if self._task is not None:
             await asyncio.wait({self._task})
+        if self._needs_reopening:
+            try:
+                await self._reopen()
+            except (sqlite3.Error, StoreUnavailable) as error:
+                logger.error("%s: its log is left as it is, for the next start to read (%s)", self._path, error)
+        return not self._needs_reopening
+
+    async def close(self) -> None:
+        """Disconnect; finish() comes first."""
         await self._disconnect()
 
     async def _disconnect(self) -> None:
         with suppress(StoreClosed):  # an attempt to reopen got no further than this
-            await self._hopper.call(self._tear_down)
+            await self._hopper.call(lambda _: self._log.end())
         await self._hopper.close()
 
     async def _run(self) -> None:
@@ -188,12 +192,12 @@ class Writer:
             if self._needs_reopening:
                 await self._reopen()
             failed = await self._hopper.call(lambda connection: self._commit(connection, batch))
-            if failed is not None and code_of(failed) == sqlite3.SQLITE_IOERR:
+            if isinstance(failed, sqlite3.Error) and code_of(failed) == sqlite3.SQLITE_IOERR:
                 maybe_stored = True
                 failed = await self._again(batch, failed)
             if failed is not None:
                 self._fail(batch, failed, maybe_stored)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StoreUnavailable) as error:
             self._fail(batch, error, maybe_stored)
         except Exception as error:  # a bug of ours: this batch pays for it, and the next begins on a clean connection
             logger.exception("%s: the writer failed", self._path)
@@ -206,7 +210,7 @@ class Writer:
             for operation in batch:
                 _resolve(operation)
 
-    async def _again(self, batch: list[Operation], failed: sqlite3.Error) -> sqlite3.Error | None:
+    async def _again(self, batch: list[Operation], failed: sqlite3.Error) -> Failure | None:
         """After an I/O error: look with fresh eyes, and do what is idempotent once more.
 
         A claim that had been committed after all turns up as a stray at its runner's next beats.
@@ -221,11 +225,14 @@ class Writer:
         return again
 
     async def _reopen(self) -> None:
-        """Raises sqlite3 errors, and is to be tried again then."""
+        """Raises sqlite3 errors, or StoreUnavailable where the files are gone; and is to be tried again then."""
+        with suppress(StoreClosed):  # an attempt before this has closed it, and got no further
+            if gone := await self._hopper.call(self._gone):  # nobody else has what is open here
+                raise gone
         await self._disconnect()
-        self._synchronous, self._changes_seen = "", 0
+        self._synchronous = ""
         await self._connect()
-        await self._hopper.call(self._empty_log)
+        await self._hopper.call(self._log.empty)
         self._needs_reopening = False
 
     def _fail(self, batch: list[Operation], error: BaseException, maybe_stored: bool) -> None:
@@ -236,6 +243,8 @@ class Writer:
     def _failure(self, operation: Operation, error: BaseException, maybe_stored: bool) -> StoreError:
         if isinstance(error, sqlite3.Error):
             failure = unavailable(error, self._path)
+        elif isinstance(error, StoreUnavailable):
+            failure = StoreUnavailable(error.reason)
         else:
             failure = StoreUnavailable(f"{self._path}: the writer was stopped ({error!r})")
         if maybe_stored and operation.ids:
@@ -248,36 +257,35 @@ class Writer:
     def _set_up(self, connection: sqlite3.Connection, prepare: Callable[[sqlite3.Connection], None] | None) -> None:
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT * 1000:.0f}",
-            "wal_autocheckpoint = 0",  # see _checkpoint
+            "wal_autocheckpoint = 0",  # see Log.checkpoint
             "foreign_keys = 1",
             "trusted_schema = 0",
             "cell_size_check = 1",
             "temp_store = MEMORY",
-            f"journal_size_limit = {LOG_KEPT}",
+            f"journal_size_limit = {log.LOG_KEPT}",
             "cache_size = -16384",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         if prepare is not None:
             prepare(connection)
-            self._identity = identity_of(self._path)
+            self._files.note(DATABASE)
         connection.execute("PRAGMA schema_version").fetchall()  # the first look makes the log's file
-        self._log_identity = identity_of(self._path + "-wal")
+        self._files.note(LOG, LOCKS)
+        self._log.begin()
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[Operation]) -> sqlite3.Error | None:
+    def _commit(self, connection: sqlite3.Connection, batch: list[Operation]) -> Failure | None:
         """Carry the batch out in one transaction; the error when the store failed, None when every outcome is written."""
         todo = sorted((operation for operation in batch if not operation.settled), key=lambda operation: operation.rank)
-        if missing := self._missing(connection):
-            for operation in todo:
-                operation.outcome = missing
-            return None
+        if gone := self._gone(connection):
+            return gone
         turn = self._gate.enter()
         try:
             woken = self._transact(connection, todo)
-            if missing := self._missing(connection):  # it went while this was written
+            if gone := self._gone(connection):  # it went while this was written
                 for operation in todo:
-                    operation.outcome = OutcomeUnknown(missing.reason, operation.ids) if operation.ids else missing
-            elif self._log_is_long(connection):
-                self._checkpoint(connection)
+                    operation.outcome = self._failure(operation, gone, maybe_stored=True)
+            elif self._log.is_long(connection):
+                self._needs_reopening = not self._log.checkpoint(connection)
         except sqlite3.Error as error:
             self._needs_reopening = code_of(error) in _WORTH_REOPENING
             return error
@@ -318,86 +326,18 @@ class Writer:
         connection.execute("COMMIT")
         return transaction
 
-    def _log_is_long(self, connection: sqlite3.Connection) -> bool:
-        log = _size(self._path + "-wal")
-        self._log_seen = min(self._log_seen, log)
-        return connection.total_changes - self._changes_seen > CHECKPOINT_CHANGES or log - self._log_seen > LOG_GROWTH
-
-    def _empty_log(self, connection: sqlite3.Connection) -> None:
-        """Move the log into the database and cut it to nothing. Raises sqlite3 errors.
-
-        After a failed fsync the kernel may have dropped what it could not write, says nothing of it the next time, and still
-        reads it back: the re-run would find its rows in a log of which the disk has a part, and later commits would stand
-        behind the gap. In the database's pages they are written, and synced, anew. (TRUNCATE takes the write lock; where it
-        can't have it for BUSY_TIMEOUT it would checkpoint passively, against the rule of _checkpoint: so ours is tried first.)
-
-        Where the sync that failed was a checkpoint's, the pages dropped may be the database's own, and some of those written
-        by an earlier checkpoint that a reader had cut short: SQLite counts such pages as moved without a sync, and would not
-        write them again. So the whole database is written into the log first.
-        """
-        connection.execute("BEGIN IMMEDIATE")  # also says "read-only" where the checkpoint would say "I/O error"
-        connection.execute("ROLLBACK")
-        connection.execute("PRAGMA synchronous = FULL")
-        if self._pages_doubtful:
-            self._write_every_page(connection)
-        try:
-            ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as failed:
-            self._pages_doubtful = code_of(failed) == sqlite3.SQLITE_IOERR
-            raise
-        if busy:
-            error = sqlite3.OperationalError("the log could not be emptied after an I/O error: somebody reads it")
-            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
-            raise error
-
-    def _write_every_page(self, connection: sqlite3.Connection) -> None:
-        """Into the log, synced. VACUUM is SQLite's one way to write a page that has not changed (2.4 s for a million jobs, 2026-11)."""
-        logger.warning("%s: a checkpoint's sync failed; every page of the database is written anew", self._path)
-        connection.execute("PRAGMA temp_store = FILE")  # its copy may be larger than the memory
-        try:
-            connection.execute("VACUUM")
-        finally:
-            connection.execute("PRAGMA temp_store = MEMORY")
-        self._pages_doubtful = False
-
-    def _missing(self, connection: sqlite3.Connection) -> StoreUnavailable | None:
-        """Whether another file, or none, stands where ours was: what is written goes where nobody will look for it."""
-        if identity_of(self._path) != self._identity:
-            return replaced(self._path)
-        if identity_of(self._path + "-wal") == self._log_identity:
+    def _gone(self, connection: sqlite3.Connection) -> StoreUnavailable | None:
+        """What to say where what we have open is not what others would open; None where it is. Never raises sqlite3 errors."""
+        if self._files.all_stand:
             return None
-        self._empty_log(connection)  # our descriptor still has it
-        return StoreUnavailable(
-            f"{self._path}-wal was removed or replaced while it was open. What it held is safe in the database; restart the app"
-        )
-
-    def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        """Move the log into the database, while nobody can write.
-
-        SQLite 3.7.0 to 3.51.2 can lose committed rows when one process checkpoints passively while another resets the log: so
-        no connection ever does it by itself, and this one does it by a helper while it holds the write lock. (What the last
-        connection does as it closes happens under an exclusive lock, where the race can't be.)
-        """
-        self._changes_seen, self._log_seen = connection.total_changes, _size(self._path + "-wal")
+        if self._files.others_write:
+            return self._files.loss(rescued=False)
         try:
-            if self._checkpointer is None:
-                self._checkpointer = sqlite3.connect(self._database, uri=True, isolation_level=None)
-                self._checkpointer.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            finally:
-                connection.execute("ROLLBACK")
-        except sqlite3.Error as error:  # the batch before it is committed all the same; the log grows until the next time
-            # A sync of the log that failed leaves a gap that no later one closes: see _empty_log.
-            self._needs_reopening = self._pages_doubtful = code_of(error) == sqlite3.SQLITE_IOERR
-            logger.warning("%s: the checkpoint failed (%s); it is tried again later", self._path, error)
-
-    def _tear_down(self, connection: sqlite3.Connection) -> None:
-        if self._checkpointer is not None:
-            with suppress(sqlite3.Error):
-                self._checkpointer.close()
-            self._checkpointer = None
+            self._log.empty(connection)  # our descriptor still has it
+        except sqlite3.Error as error:
+            logger.warning("%s: its log is gone, and could not be moved into the database yet (%s)", self._path, error)
+            return self._files.loss(rescued=False)
+        return self._files.loss(rescued=True)
 
 
 def _as_first(before: Any, after: Any) -> Any:
@@ -417,10 +357,3 @@ def _resolve(operation: Operation) -> None:
         operation.future.set_exception(operation.outcome)
     else:
         operation.future.set_result(operation.outcome)
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0

@@ -18,8 +18,9 @@ from asyncjobs.runner.dispatcher import Dispatcher
 from asyncjobs.runner.ledger import Ledger
 from asyncjobs.runner.runner import Runner
 from asyncjobs.runner.slots import Slots
-from asyncjobs.store.sqlite import connection, writer
+from asyncjobs.store.sqlite import connection, log
 from asyncjobs.store.sqlite.liveness import Liveness
+from asyncjobs.store.sqlite.log import Log
 from asyncjobs.store.sqlite.writer import Transaction, Writer
 from tests.crash.kills.gauge import Gauge
 from tests.crash.kills.points import MIDWAY, Phase, Trap
@@ -35,7 +36,7 @@ def hasten() -> None:
     """Make rare events frequent; nothing else about them changes."""
     outcome.CRASH_DELAYS = CRASH_DELAYS
     janitor.PRUNE_INTERVAL = PRUNE_INTERVAL
-    writer.CHECKPOINT_CHANGES = CHECKPOINT_CHANGES
+    log.CHECKPOINT_CHANGES = CHECKPOINT_CHANGES
 
 
 def around(
@@ -182,13 +183,13 @@ def _checkpoint(trap: Trap, gauge: Gauge) -> None:
             gauge.add("passings", 1)
             return cursor
 
-    def helped(target: Writer, *_: object) -> None:
+    def helped(target: Log, *_: object) -> None:
         trap.passing("before checkpoint")
         if target._checkpointer is None:
             target._checkpointer = sqlite3.connect(target._database, uri=True, isolation_level=None, factory=Helper)
             target._checkpointer.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
 
-    around(Writer, "_checkpoint", before=helped, after=lambda: trap.passing("after checkpoint"))
+    around(Log, "checkpoint", before=helped, after=lambda: trap.passing("after checkpoint"))
 
 
 def _spring_unless(trap: Trap, over: threading.Event, delay: float) -> None:

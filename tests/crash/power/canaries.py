@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 from asyncjobs.store.sqlite import claiming
+from asyncjobs.store.sqlite.log import Log
 from asyncjobs.store.sqlite.writer import Writer
 
 
@@ -39,28 +40,51 @@ def without_floor() -> Iterator[None]:
 @contextmanager
 def log_kept() -> Iterator[None]:
     """After an I/O error the database is reopened, and its log gone on with."""
-    with mock.patch.object(Writer, "_empty_log", return_value=None):
+    with mock.patch.object(Log, "empty", return_value=None):
         yield
 
 
 @contextmanager
 def checkpoint_unheeded() -> Iterator[None]:
     """A checkpoint that has failed is a line in the log, and no more."""
-    checkpoint = Writer._checkpoint
+    checkpoint = Log.checkpoint
 
-    def shrugging(self: Writer, connection: sqlite3.Connection) -> None:
-        before = self._needs_reopening
+    def shrugging(self: Log, connection: sqlite3.Connection) -> bool:
         checkpoint(self, connection)
-        self._needs_reopening = before
+        return True
 
-    with mock.patch.object(Writer, "_checkpoint", shrugging):
+    with mock.patch.object(Log, "checkpoint", shrugging):
         yield
 
 
 @contextmanager
 def pages_trusted() -> Iterator[None]:
     """Pages of the database that a failed sync may have dropped are taken for safe."""
-    with mock.patch.object(Writer, "_write_every_page", return_value=None):
+    with mock.patch.object(Log, "_write_every_page", return_value=None):
+        yield
+
+
+@contextmanager
+def close_unheeded() -> Iterator[None]:
+    """A store that closes mends nothing."""
+
+    async def shrugging(self: Writer) -> None:
+        self._needs_reopening = False
+
+    with mock.patch.object(Writer, "_reopen", shrugging):
+        yield
+
+
+@contextmanager
+def close_trusted() -> Iterator[None]:
+    """A store closes as ever, whether what had failed could be mended or not."""
+    finish = Writer.finish
+
+    async def trusting(self: Writer) -> bool:
+        await finish(self)
+        return True
+
+    with mock.patch.object(Writer, "finish", trusting):
         yield
 
 
@@ -68,4 +92,7 @@ Canaries = Mapping[str, Callable[[], AbstractContextManager[None]]]
 
 CUTS: Canaries = {"none": nullcontext, "never-synced": never_synced, "without-floor": without_floor}  # the campaign sees each
 SWEEP: Canaries = {"none": nullcontext, "log-kept": log_kept}  # so does the sweep
-SCENES: Canaries = {**SWEEP, "checkpoint-unheeded": checkpoint_unheeded, "pages-trusted": pages_trusted}
+SCENES: Canaries = {
+    **SWEEP, "checkpoint-unheeded": checkpoint_unheeded, "pages-trusted": pages_trusted,
+    "close-unheeded": close_unheeded, "close-trusted": close_trusted,
+}  # fmt: skip

@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 from unittest import mock
 
-from asyncjobs.store.sqlite import writer
+from asyncjobs.store.sqlite import log
 from tests.crash.power import app, load
 from tests.crash.power.canaries import CUTS
 from tests.crash.power.marked import MarkedStore
@@ -24,9 +24,9 @@ def record(folder: Path, name: str, seed: int) -> None:
     recorder = MarkedStore.recorder = Recorder()
     interposer = Interposer(recorder)
     with (
-        mock.patch.object(writer, "CHECKPOINT_CHANGES", CHANGES),
-        mock.patch.object(writer, "LOG_GROWTH", LOG),
-        mock.patch.object(writer, "LOG_KEPT", LOG),
+        mock.patch.object(log, "CHECKPOINT_CHANGES", CHANGES),
+        mock.patch.object(log, "LOG_GROWTH", LOG),
+        mock.patch.object(log, "LOG_KEPT", LOG),
     ):
         asyncio.run(LOADS[name](folder / "jobs.db", random.Random(seed)))
     interposer.check()

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from unittest import mock
 
-from asyncjobs.store.sqlite import writer
+from asyncjobs.store.sqlite import log
 from tests.crash.power import canaries
 from tests.crash.power.disk import Disk
 from tests.crash.power.faults import KINDS, Fault, FaultyDisk, Operation
@@ -62,7 +62,7 @@ async def failed_checkpoint(interposer: Interposer) -> list[str]:
     async with store_on(interposer, disk) as store:
         await _unsynced_work(store)
         _fail_next_sync(disk)
-        with mock.patch.object(writer, "CHECKPOINT_CHANGES", 0):
+        with mock.patch.object(log, "CHECKPOINT_CHANGES", 0):
             await acts.put(store, "struck", survives="crash")
         await acts.put(store, "behind")
         cut = len(disk.recorder.events)
@@ -73,17 +73,39 @@ async def failed_end_of_a_checkpoint(interposer: Interposer) -> list[str]:
     """A reader keeps a checkpoint to a part of the log, which SQLite then takes for done, unsynced; the next one's sync fails."""
     disk = FaultyDisk(Recorder())
     async with store_on(interposer, disk) as store:
-        await _unsynced_work(store)
-        reader = sqlite3.connect(store.path, isolation_level=None)
-        reader.execute("BEGIN").execute("SELECT count(*) FROM jobs").fetchall()
-        with mock.patch.object(writer, "CHECKPOINT_CHANGES", 0):
-            await acts.put(store, "kept to a part")
-            reader.close()
-            _fail_next_sync(disk, after=2)  # the commit's, and the checkpoint's of the log; then comes that of the database
-            await acts.put(store, "struck")
+        await _end_that_fails(store, disk)
         await acts.put(store, "behind")
         cut = len(disk.recorder.events)
     return await _after_cut(disk, cut)
+
+
+async def failed_last_checkpoint(interposer: Interposer) -> list[str]:
+    """The same, and nothing comes behind it: the store is closed at once."""
+    disk = FaultyDisk(Recorder())
+    async with store_on(interposer, disk) as store:
+        await _end_that_fails(store, disk)
+    return await _after_cut(disk, len(disk.recorder.events), keep=1.0)  # the log's removal, too
+
+
+async def failing_close(interposer: Interposer) -> list[str]:
+    """The same, and what is to mend it as the store closes fails, too: only the log has it all, so it must outlast the close."""
+    disk = FaultyDisk(Recorder())
+    async with store_on(interposer, disk) as store:
+        await _end_that_fails(store, disk)
+        disk.struck.clear()
+        _fail_next_sync(disk)
+    return await _after_cut(disk, len(disk.recorder.events), keep=1.0)  # the log's removal, too
+
+
+async def _end_that_fails(store: MarkedStore, disk: FaultyDisk) -> None:
+    await _unsynced_work(store)
+    reader = sqlite3.connect(store.path, isolation_level=None)
+    reader.execute("BEGIN").execute("SELECT count(*) FROM jobs").fetchall()
+    with mock.patch.object(log, "CHECKPOINT_CHANGES", 0):
+        await acts.put(store, "kept to a part")
+        reader.close()
+        _fail_next_sync(disk, after=2)  # the commit's, and the checkpoint's of the log; then comes that of the database
+        await acts.put(store, "struck")
 
 
 async def _unsynced_work(store: MarkedStore) -> None:
@@ -97,14 +119,14 @@ def _fail_next_sync(disk: FaultyDisk, after: int = 0) -> None:
     disk.fault = Fault(KINDS["sync-lost"], disk.seen[Operation.SYNC] + after + 1, times=1)
 
 
-async def _after_cut(disk: FaultyDisk, cut: int) -> list[str]:
-    """What a cut there, taking all that is unsynced, does to what was acknowledged."""
+async def _after_cut(disk: FaultyDisk, cut: int, keep: float = 0.0) -> list[str]:
+    """What a cut there does to what was acknowledged, taking all that is unsynced, or what failed syncs have dropped alone (1.0)."""
     if len(disk.struck) != 1:
         return [f"the fault was to strike once, and struck {len(disk.struck)} times"]
     events = disk.recorder.events
     rebuilt = Disk()
     rebuilt.follow(events[:cut])
-    found = await judge(rebuilt.after_cut(random.Random(0), keep=0.0), Ledger(events), cut)
+    found = await judge(rebuilt.after_cut(random.Random(0), keep), Ledger(events), cut)
     return [f"{finding.fault}: {finding.detail}" for finding in found]
 
 
@@ -148,6 +170,8 @@ SCENES = {
     "failed-commit": failed_commit,
     "failed-checkpoint": failed_checkpoint,
     "failed-end": failed_end_of_a_checkpoint,
+    "failed-last": failed_last_checkpoint,
+    "failing-close": failing_close,
     "slow-sync": slow_sync,
 }
 

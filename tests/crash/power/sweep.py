@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from asyncjobs.store.sqlite import writer
+from asyncjobs.store.sqlite import log
 from tests.crash.power.canaries import SWEEP
 from tests.crash.power.faults import KINDS, Fault, Kind
 from tests.crash.power.trial import Trial, attempt
@@ -91,9 +91,9 @@ def main() -> int:
     interposer = Interposer(Unsynced())
     with (
         SWEEP[options.canary](),
-        mock.patch.object(writer, "CHECKPOINT_CHANGES", CHANGES),
-        mock.patch.object(writer, "LOG_GROWTH", LOG),
-        mock.patch.object(writer, "LOG_KEPT", LOG),
+        mock.patch.object(log, "CHECKPOINT_CHANGES", CHANGES),
+        mock.patch.object(log, "LOG_GROWTH", LOG),
+        mock.patch.object(log, "LOG_KEPT", LOG),
     ):
         kinds = [KINDS[name] for name in options.kind or KINDS]
         result = asyncio.run(sweep(interposer, kinds, options.points, options.seed))

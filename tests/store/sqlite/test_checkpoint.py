@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asyncjobs.store.sqlite import writer as writer_module
+from asyncjobs.store.sqlite import log as log_module
 from asyncjobs.store.sqlite.store import SQLiteStore
 from tests.store.acts import NOW, everything, ids, new, put
 from tests.store.sqlite import inside
@@ -37,13 +37,13 @@ async def test_large_arguments_leave_a_short_log(path: Path, store: SQLiteStore)
         await asyncio.gather(*(put(store, f"j{begin + n}", args=text, survives="crash") for n in range(20)))
         longest = max(longest, log_size(path))
     print(f"longest log {longest / 2**20:.1f} MiB")
-    assert longest < writer_module.LOG_KEPT + 2 * writer_module.LOG_GROWTH < LIMIT
+    assert longest < log_module.LOG_KEPT + 2 * log_module.LOG_GROWTH < LIMIT
 
 
 async def test_the_log_that_a_long_reader_holds_up_is_short_again_after_it(
     path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "LOG_GROWTH", 1 << 20)
+    monkeypatch.setattr(log_module, "LOG_GROWTH", 1 << 20)
     await inside.pragma(store, "journal_size_limit = 1048576")
     text = "x" * 250_000
     reader = sqlite3.connect(path, isolation_level=None)
@@ -61,9 +61,9 @@ async def test_the_log_that_a_long_reader_holds_up_is_short_again_after_it(
 
 async def checkpointed(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> sqlite3.Connection:
     """Let every commit be followed by a checkpoint; the connection that takes it."""
-    monkeypatch.setattr(writer_module, "CHECKPOINT_CHANGES", 0)
+    monkeypatch.setattr(log_module, "CHECKPOINT_CHANGES", 0)
     await put(store, "first")
-    helper = inside.writer(store)._checkpointer
+    helper = inside.writer(store)._log._checkpointer
     assert helper is not None
     return helper
 
@@ -124,7 +124,7 @@ async def test_a_failing_checkpoint_fails_no_commit(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing = Failing(await checkpointed(store, monkeypatch), sqlite3.SQLITE_FULL)
-    inside.writer(store)._checkpointer = failing  # type: ignore[assignment]
+    inside.writer(store)._log._checkpointer = failing  # type: ignore[assignment]
     await put(store, "a")
     await put(store, "b")
     assert failing.tried == 2
@@ -137,10 +137,10 @@ async def test_a_checkpoint_that_could_not_sync_the_log_has_it_emptied_before_th
 ) -> None:
     """What the kernel dropped of it then, no later sync writes."""
     failing = Failing(await checkpointed(store, monkeypatch), sqlite3.SQLITE_IOERR)
-    inside.writer(store)._checkpointer = failing  # type: ignore[assignment]
+    inside.writer(store)._log._checkpointer = failing  # type: ignore[assignment]
     before = await inside.on_thread(store, id)
     await put(store, "a")
-    monkeypatch.setattr("asyncjobs.store.sqlite.writer.CHECKPOINT_CHANGES", 1_000)
+    monkeypatch.setattr("asyncjobs.store.sqlite.log.CHECKPOINT_CHANGES", 1_000)
     assert os.stat(f"{path}-wal").st_size > 0
     sizes: list[int] = []
     trying = inside.writer(store)._try

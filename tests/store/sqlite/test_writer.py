@@ -8,9 +8,10 @@ import resource
 import shutil
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -596,6 +597,60 @@ async def test_a_file_that_goes_while_it_is_written_leaves_the_outcome_open(path
     with pytest.raises(OutcomeUnknown, match="was removed") as info:
         await put(store, "a")
     assert info.value.ids == ("a",)
+
+
+async def test_a_log_that_goes_while_it_is_written_and_cannot_be_saved_leaves_the_outcome_open(
+    path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(store, "a")
+    await inside.pragma(store, "busy_timeout = 20")
+    trying = inside.writer(store)._try
+
+    def try_and_remove(connection: sqlite3.Connection, batch: Any) -> Transaction:
+        transaction = trying(connection, batch)
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}-wal")
+        return transaction
+
+    inside.writer(store)._try = try_and_remove  # type: ignore[method-assign]
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN").execute("SELECT count(*) FROM jobs").fetchall()
+        with pytest.raises(OutcomeUnknown, match="-wal was removed") as info:
+            await put(store, "b")
+        assert info.value.ids == ("b",)
+    with pytest.raises(StoreUnavailable, match="is safe in the database"):  # saved now that nobody reads it
+        await put(store, "c")
+
+
+async def test_a_log_that_is_gone_is_not_let_go_of_after_an_io_error(path: Path, store: SQLiteStore) -> None:
+    """The descriptor that is open is the only one; reopening would find another log, or none."""
+    await put(store, "a")
+    os.unlink(f"{path}-wal")
+    inside.writer(store)._needs_reopening = True
+    with pytest.raises(StoreUnavailable, match="is safe in the database"):
+        await put(store, "b")
+
+
+async def test_nothing_is_written_once_others_lock_elsewhere(path: Path, store: SQLiteStore) -> None:
+    """Without the `-shm` that we have open, the next to open the database makes its own: two writers at once, and a lost file."""
+    await put(store, "a")
+    os.unlink(f"{path}-shm")
+    look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute('SELECT id FROM jobs').fetchall(), flush=True); input()"
+    with subprocess.Popen(  # noqa: ASYNC220  # it answers at once
+        [sys.executable, "-c", look, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as stranger:
+        assert stranger.stdout is not None
+        assert stranger.stdout.readline() == "[('a',)]\n"
+        with pytest.raises(StoreUnavailable, match=r"-shm was removed or replaced.*what was stored is in the log"):
+            await put(store, "b")
+        stranger.communicate("\n")
+
+
+async def test_a_shm_that_was_removed_is_noticed_before_anybody_makes_another(path: Path, store: SQLiteStore) -> None:
+    await put(store, "a")
+    os.unlink(f"{path}-shm")
+    with pytest.raises(StoreUnavailable, match=r"-shm was removed or replaced.*is safe in the database"):
+        await put(store, "b")
 
 
 async def test_an_error_that_leaves_no_doubt_is_not_called_unknown(store: SQLiteStore) -> None:
