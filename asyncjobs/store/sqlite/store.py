@@ -7,14 +7,13 @@ import json
 import logging
 import os
 import sqlite3
-import stat
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from asyncjobs.clock import Clock, SystemClock, pause
-from asyncjobs.errors import ConfigurationError, StoreClosed, StoreMismatch
+from asyncjobs.errors import StoreClosed
 from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Job, NewJob, Progress, State
 from asyncjobs.outcome import ABANDONED, Finish
 from asyncjobs.spawn import spawn
@@ -34,7 +33,7 @@ from asyncjobs.store.base import (
     Stats,
     Verdict,
 )
-from asyncjobs.store.sqlite import claiming, schema
+from asyncjobs.store.sqlite import claiming, place, schema
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable, refused
 from asyncjobs.store.sqlite.liveness import Liveness, Process
@@ -66,10 +65,7 @@ class SQLiteStore:
     """One process's handle on a database file. Cheap to build; nothing is touched before open()."""
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Clock | None = None) -> None:
-        text = os.fspath(path)
-        if not text or "\x00" in text:
-            raise ConfigurationError(f"{text!r} is no path for a database; give one, e.g. Jobs('jobs.db')")
-        self.path = str(Path(text).absolute())
+        self.path = place.resolved(path)
         self._clock: Clock = SystemClock() if clock is None else clock
         self._liveness = Liveness(Path(self.path + ".runners"))
         self._waker = Waker(self._liveness.folder)
@@ -91,7 +87,7 @@ class SQLiteStore:
             await asyncio.shield(self._closing)
         if self._writer is not None:
             return
-        _check_path(self.path)
+        place.prepare(self.path)
         writer = Writer(self.path, self._gate, self._waker)
         try:
             await writer.open(self._prepare)
@@ -473,36 +469,3 @@ def _log_loss(done: asyncio.Future[Any], jobs: Sequence[NewJob]) -> None:
     error = None if done.cancelled() else done.exception()
     if error is not None:
         logger.error('jobs with survives="nothing" were not stored: %s: %s', ", ".join(job.id for job in jobs), error)
-
-
-def _check_path(path: str) -> None:
-    """Refuse what can't become our file, and create what can, readable by its owner alone."""
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        raise StoreMismatch(f"{path}: the folder {folder} does not exist. Create it, or give Jobs another path.")
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        _create(path)
-        return
-    except OSError as error:
-        raise refused(error, f"{path} can't be looked at ({error.strerror}); check the owner and mode of its folders") from error
-    if stat.S_ISDIR(found.st_mode):
-        raise StoreMismatch(f"{path} is a folder; give Jobs a file in it, e.g. {os.path.join(path, 'jobs.db')}")
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise StoreMismatch(f"{path} may not be read and written by this user (uid {os.getuid()}); check its owner and mode")
-    if not os.access(folder, os.W_OK):
-        raise StoreMismatch(f"{folder} may not be written by this user (uid {os.getuid()}), but SQLite keeps files beside {path}")
-
-
-def _create(path: str) -> None:
-    """An empty file of mode 0600. Before SQLite has it: later, closing a descriptor of ours would drop SQLite's locks."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:  # another process was first
-        return
-    except OSError as error:
-        sentence = (
-            f"{path} can't be created ({error.strerror}) by this user (uid {os.getuid()}); check the folder's owner, mode, mount"
-        )
-        raise refused(error, sentence) from error

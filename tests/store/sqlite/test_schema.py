@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from asyncjobs.errors import ConfigurationError, StoreMismatch
-from asyncjobs.store.sqlite import schema
+from asyncjobs.store.sqlite import place, schema
 from asyncjobs.store.sqlite.store import SQLiteStore
 from tests.store.acts import everything, put, sign_on
 from tests.store.sqlite import inside
@@ -136,6 +137,45 @@ async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 async def test_a_folder_is_no_file(tmp_path: Path) -> None:
     assert "is a folder" in await refusal(tmp_path)
+
+
+async def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "is no regular file" in await refusal(tmp_path / "pipe")
+
+
+async def test_a_second_name_is_refused(path: Path) -> None:
+    """SQLite would keep a log beside each name, and lose what is in the other's."""
+    os.mknod(path)
+    os.link(path, path.with_name("second.db"))
+    assert "has 2 names (hard links)" in await refusal(path)
+
+
+async def test_a_file_that_is_mounted_by_itself_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `docker -v ./jobs.db:/app/jobs.db` does: the log would stay in the container."""
+    os.mknod(path)
+    monkeypatch.setattr(place, "_mount_points", lambda: {"/", str(path)})
+    assert f"Mount the folder that it lies in, {path.parent}" in await refusal(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc/self/mountinfo is Linux's")
+def test_mount_points_are_read_from_the_system() -> None:
+    assert {"/proc"} <= place._mount_points()
+
+
+async def test_a_link_is_the_file_that_it_points_to(path: Path, store: SQLiteStore) -> None:
+    """SQLite keeps its log there; signs of life that lay beside the link would not be seen."""
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    assert SQLiteStore(link).path == store.path
+
+
+def test_a_working_directory_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(ConfigurationError, match="working directory that is gone"):
+        SQLiteStore("jobs.db")
 
 
 @pytest.mark.parametrize("path", ["", "a\0b"])
