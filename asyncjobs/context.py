@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, MutableMapping
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from datetime import UTC, datetime
 from math import isfinite
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from asyncjobs.errors import ArgumentError
 from asyncjobs.job import Job, Progress
 
 logger = logging.getLogger("asyncjobs.job")
+NOTE_LIMIT = 1_024  # characters of a progress note that are kept
 _current: ContextVar[JobContext | None] = ContextVar("asyncjobs.current_job", default=None)
 
 
@@ -88,9 +89,11 @@ class JobContext:
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Say how far the job is. Never waits: the latest word is stored about once a second. Callable from any thread.
 
-        Raises ArgumentError for what is no finite number.
+        note: its first 1,024 characters are kept. Raises ArgumentError for what is no finite number.
         """
-        self._report(self._job, Progress(_number(done, "done"), None if total is None else _number(total, "total"), str(note)))
+        self._report(
+            self._job, Progress(_number(done, "done"), None if total is None else _number(total, "total"), str(note)[:NOTE_LIMIT])
+        )
 
     def _stop(self) -> None:
         self._stopping = True
@@ -107,6 +110,11 @@ class _JobLog(logging.LoggerAdapter[logging.Logger]):
 def current_job() -> JobContext | None:
     """The context of the job that this code runs in, however deep; None outside of one."""
     return _current.get()
+
+
+def job_of(context: Context | None) -> JobContext | None:
+    """The job that code in this contextvars.Context runs in; None outside of one."""
+    return None if context is None else context.get(_current)
 
 
 def enter(context: JobContext) -> None:

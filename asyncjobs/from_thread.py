@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import wait
+from concurrent.futures import CancelledError, wait
 from typing import Any, ParamSpec, TypeVar, overload
 
 from asyncjobs.errors import StoreUnavailable
@@ -51,5 +51,12 @@ def _answer(work: Coroutine[Any, Any, V], loop: asyncio.AbstractEventLoop) -> V:
     future = asyncio.run_coroutine_threadsafe(work, loop)
     while not wait([future], timeout=LOOK_EVERY).done:
         if loop.is_closed():
-            raise StoreUnavailable("the app's event loop ended before the store had answered")
-    return future.result()
+            raise _unanswered()
+    try:
+        return future.result()
+    except CancelledError as error:  # as the loop ends it cancels all that it runs
+        raise _unanswered() from error
+
+
+def _unanswered() -> StoreUnavailable:
+    return StoreUnavailable("the app's event loop ended before the store had answered; whether the job is stored is not known")

@@ -16,13 +16,13 @@ from enum import Enum
 from typing import Any
 
 from asyncjobs.clock import Clock, Timer
-from asyncjobs.context import JobContext, enter
+from asyncjobs.context import JobContext, enter, job_of
 from asyncjobs.errors import ArgumentError
 from asyncjobs.job import Error, Job, Progress
 from asyncjobs.outcome import Cancel, Cancelled, Failed, Outcome, Released, RetryAfter, Snooze, Snoozed, Succeeded, TimedOut
-from asyncjobs.runner.failure import error_of
+from asyncjobs.runner.failure import MESSAGE_LIMIT, cut, error_of
 from asyncjobs.runner.threads import Threads
-from asyncjobs.spawn import spawn
+from asyncjobs.spawn import context_of, spawn
 from asyncjobs.task import Task
 
 logger = logging.getLogger("asyncjobs.attempt")
@@ -89,9 +89,18 @@ class Attempt:
         self._runs.add_done_callback(self.ended)
 
     @property
+    def may_be_interrupted(self) -> bool:
+        """Whether the end of the loop reaches into it: it is no thread's, and nobody had asked for its end for a reason."""
+        return self._task.is_async and self._stop not in (Stop.TIMEOUT, Stop.CANCEL)
+
+    @property
     def runs(self) -> asyncio.Task[None]:
         assert self._runs is not None, "start() comes first"
         return self._runs
+
+    def started(self, task: asyncio.Task[Any]) -> bool:
+        """Whether this task is one of those that the function has started, however far down."""
+        return job_of(context_of(task)) is self._context
 
     def stop(self, reason: Stop) -> None:
         """Ask the function to end. The first reason stands, and it is asked once: a second cancellation would interrupt its
@@ -179,7 +188,7 @@ class Attempt:
             case Snooze(seconds=seconds):
                 return Snoozed(seconds)
             case Cancel(why=why):
-                return Cancelled(why or "the job raised Cancel")
+                return Cancelled(cut(why, MESSAGE_LIMIT) or "the job raised Cancel")
             case RetryAfter(seconds=seconds):
                 return Failed(error_of(raised), retry_after=seconds)
             case _:

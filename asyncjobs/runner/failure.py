@@ -7,6 +7,7 @@ import traceback
 from asyncjobs.job import ERROR_LIMIT, Error
 
 MESSAGE_LIMIT = 4 * 1024  # characters
+NAME_LIMIT = 256  # characters
 FRAMES = 64
 
 
@@ -16,14 +17,15 @@ def error_of(raised: BaseException) -> Error:
     Never raises: an exception's class, `__str__`, notes and frames are user code, and may raise anything, SystemExit too.
     """
     try:
-        return Error(type_name(type(raised)), _cut(str(raised), MESSAGE_LIMIT), _cut(_traceback(raised), ERROR_LIMIT))
+        return Error(type_name(type(raised)), cut(str(raised), MESSAGE_LIMIT), cut(_traceback(raised), ERROR_LIMIT))
     except BaseException:
         return Error("UnspeakableError", "the job raised an exception that can't be put into words: its own methods raise")
 
 
 def type_name(kind: type[BaseException]) -> str:
     """`ValueError`, `httpx.ConnectError`."""
-    return kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    name = kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    return cut(name, NAME_LIMIT)
 
 
 def _traceback(raised: BaseException) -> str:
@@ -31,7 +33,7 @@ def _traceback(raised: BaseException) -> str:
     return "".join(traceback.format_exception(type(raised), raised, frames, limit=-FRAMES))
 
 
-def _cut(text: str, limit: int) -> str:
+def cut(text: str, limit: int) -> str:
     """Head and tail of what is too long: the cause stands at one end, what was raised last at the other."""
     if len(text) <= limit:
         return text

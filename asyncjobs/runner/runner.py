@@ -27,7 +27,7 @@ from asyncjobs.runner.slots import Slots, SlotStats
 from asyncjobs.runner.supervise import keep
 from asyncjobs.runner.threads import Threads
 from asyncjobs.runner.watchdog import Watchdog
-from asyncjobs.spawn import spawn
+from asyncjobs.spawn import let_go, spawn
 from asyncjobs.store.base import RunnerInfo, Store
 from asyncjobs.task import Task
 
@@ -167,13 +167,16 @@ class Runner:
         self._loops["start"] = self._spawn("start", self._serve)
 
     async def _entered_in_time(self) -> None:
-        """Raises what entering raises. A store that hangs doesn't keep the app from serving: it may answer later."""
+        """Raises what entering raises. A store that hangs doesn't keep the app from serving: it may answer later, and then what
+        dead processes ran is put back while the app serves."""
         assert self._entering is not None
         await asyncio.wait({self._entering}, timeout=SILENCE)
         if self._entering.done():
             self._entering.result()
         else:
-            self.health.bad("store", f"has not opened within {SILENCE:g} s; a disk may hang, or another program hold its lock")
+            self.health.bad(
+                "store", f"has not let the runner in within {SILENCE:g} s; a disk may hang, or another program hold its lock"
+            )
 
     async def _enter(self) -> None:
         await self._store.open()
@@ -225,6 +228,8 @@ class Runner:
         attempt.start()
 
     def _ended(self, attempt: Attempt, outcome: Outcome) -> None:
+        if attempt.may_be_interrupted and self._torn_down():
+            outcome = Released()  # tasks that it had started were cancelled: what it makes of that is no verdict on the job
         del self._attempts[attempt.job.id]
         self._ledger.add(attempt.job, outcome)
         self._slots.give_back(attempt.job.queue, stuck=attempt.stuck)
@@ -244,7 +249,7 @@ class Runner:
             attempt.stop(Stop.CANCEL)
 
     def _torn_down(self) -> bool:
-        """Whether the loop cancels everything on it, our own main task included: nobody's verdict on a job."""
+        """Whether the loop cancels everything on it, our own main task and the tasks that jobs have started included."""
         return self._main is not None and self._main.cancelling() > 0
 
     # --- down ---
@@ -291,7 +296,7 @@ class Runner:
         ledger = self._loops.get("ledger")
         if ledger is not None and not ledger.done():
             await self._ledger.flushed()
-        else:  # the loop is torn down, and has cancelled the ledger's own task
+        else:  # stopped before the loops were up
             self._ledger.close()
             await self._ledger.run()
 
@@ -317,6 +322,7 @@ class Runner:
             )  # fmt: skip
             attempt.runs.remove_done_callback(attempt.ended)
             attempt.runs._log_destroy_pending = False  # type: ignore[attr-defined]  # it is, and we have said so
+            let_go(lambda task, stuck=attempt: stuck.started(task))  # type: ignore[misc]
 
     async def _leave_store(self, deadline: float) -> None:
         left = max(deadline - self._clock.monotonic(), 0.1)

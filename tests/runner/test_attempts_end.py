@@ -452,6 +452,30 @@ async def test_cancel_takes_any_reason(jobs: Jobs, clock: FakeClock) -> None:
     assert (job.state, job.error is not None and job.error.message) == (State.CANCELLED, "not wanted")
 
 
+async def test_whatever_a_job_says_of_itself_is_cut_to_a_bound(jobs: Jobs, clock: FakeClock) -> None:
+    million = "x" * 1_000_000
+
+    async def long_winded(ctx: JobContext) -> None:
+        ctx.progress(1, note=million)
+        raise Cancel(million)
+
+    long_winded.__annotations__["ctx"] = JobContext
+    job = await run_once(jobs, clock, long_winded)
+    assert job.error is not None
+    assert job.progress is not None
+    assert len(job.error.message) < 5_000
+    assert len(job.progress.note) < 1_025
+
+
+async def test_the_name_of_an_exception_is_cut_to_a_bound(jobs: Jobs, clock: FakeClock) -> None:
+    async def long_named() -> None:
+        raise type("x" * 1_000_000, (ValueError,), {})
+
+    job = await run_once(jobs, clock, long_named)
+    assert job.error is not None
+    assert len(job.error.type) < 300
+
+
 async def test_progress_that_is_no_number_is_refused_in_the_job(jobs: Jobs, clock: FakeClock) -> None:
     async def odd(ctx: JobContext) -> None:
         ctx.progress("half")  # type: ignore[arg-type]

@@ -133,8 +133,8 @@ async def test_a_store_that_hangs_as_it_opens_does_not_keep_the_app_from_startin
         return 1
 
     async with jobs.running():
-        assert "has not opened" in jobs.problems["store"]
-        with pytest.raises(StoreUnavailable, match="has not opened"):
+        assert "has not let the runner in" in jobs.problems["store"]
+        with pytest.raises(StoreUnavailable, match="has not let the runner in"):
             await jobs.enqueue(work)
         answer.set()
         await clock.advance(20)

@@ -306,7 +306,7 @@ class Writer:
             if isinstance(error, sqlite3.Error) and is_away(error):
                 raise
             if len(batch) == 1:
-                batch[0].outcome, batch[0].settled = error, True
+                batch[0].outcome, batch[0].settled = _of_its_data(error), True
                 return set()
             return set().union(*(self._transact(connection, [operation]) for operation in batch))
         for operation in batch:
@@ -338,6 +338,11 @@ class Writer:
             logger.warning("%s: its log is gone, and could not be moved into the database yet (%s)", self._path, error)
             return self._files.loss(rescued=False)
         return self._files.loss(rescued=True)
+
+
+def _of_its_data(error: Exception) -> Exception:
+    """What SQLite says of a value that it can't hold (too large, say), as any store would say it."""
+    return ValueError(f"this can't be stored: {error}") if isinstance(error, sqlite3.Error) else error
 
 
 def _as_first(before: Any, after: Any) -> Any:

@@ -19,7 +19,8 @@ import pytest
 
 from asyncjobs.errors import OutcomeUnknown, StoreClosed, StoreFull, StoreUnavailable
 from asyncjobs.job import Progress, State
-from asyncjobs.store.base import Inserted
+from asyncjobs.outcome import Finish
+from asyncjobs.store.base import Inserted, Verdict
 from asyncjobs.store.sqlite import schema
 from asyncjobs.store.sqlite import writer as writer_module
 from asyncjobs.store.sqlite.store import SQLiteStore
@@ -94,6 +95,17 @@ async def test_a_poisoned_operation_fails_alone(store: SQLiteStore) -> None:
     assert isinstance(answers[1], ValueError)
     assert ids(answers[3].jobs) == ["a", "b"]  # type: ignore[union-attr]
     assert await stored(store) == ["a", "b"]
+
+
+async def test_what_sqlite_cannot_hold_fails_alone_and_is_no_error_of_the_store(store: SQLiteStore) -> None:
+    job, other = await run(store, "a"), await run(store, "b")
+    await inside.on_thread(store, lambda connection: connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 50_000))
+    large = Finish(job.id, job.token, "succeeded", State.SUCCEEDED, result="x" * 60_000)
+    answers = await asyncio.gather(
+        store.finish([large], now=NOW), store.finish([success(other)], now=NOW), return_exceptions=True
+    )
+    assert isinstance(answers[0], ValueError)
+    assert answers[1] == [Verdict.APPLIED]
 
 
 async def test_a_poisoned_insert_stores_none_of_its_jobs(store: SQLiteStore) -> None:
