@@ -46,6 +46,7 @@ class Tasks:
             (self.naps, {}),
             (self.hold, {}),
             (self.hold_one, {"queue": "one"}),
+            (self.hold_by_a_group, {}),
             (self.work_one, {"queue": "one"}),
             (self.flaky, {"retry": Retry(attempts=3, backoff=RETRY_IN, jitter=0)}),
             (self.overruns, {"retry": once, "timeout": TIMEOUT}),
@@ -77,6 +78,13 @@ class Tasks:
         self._start(ctx, n)
         self._end(ctx)
         return n
+
+    async def hold_by_a_group(self, ctx: JobContext) -> None:
+        """The same, by a task of its own, in a group that swallows its cancellation."""
+        self._start(ctx)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.go_on.wait())
+        self._end(ctx)
 
     async def work_one(self, ctx: JobContext) -> None:
         """In a queue with one slot."""

@@ -94,7 +94,14 @@ def test_a_server_with_a_forked_child_ends_when_asked(forked: FaultServer) -> No
 
 @pytest.mark.parametrize(
     ("job", "connection"),
-    [("nothing", "open"), ("hold", "closed"), ("deaf", "closed"), ("deaf", "open"), ("endless", "open")],
+    [
+        ("nothing", "open"),
+        ("hold", "closed"),
+        ("hold_by_a_group", "closed"),
+        ("deaf", "closed"),
+        ("deaf", "open"),
+        ("endless", "open"),
+    ],
 )
 def test_a_second_ctrl_c_ends_the_process(serve: Serve, job: str, connection: str) -> None:
     server = serve(env={"FAULTS_SHUTDOWN": str(SHUTDOWN)})
@@ -111,7 +118,8 @@ def test_a_second_ctrl_c_ends_the_process(serve: Serve, job: str, connection: st
     server.start()
     if job != "nothing":
         server.wait_until(lambda: len(server.starts(id)) == 2, within=5)
-        assert server.job(id)["attempt"] == 1, "the attempt was not given back"
+        found = server.job(id)
+        assert (found["attempt"], found["crashes"], found["outcomes"]) == (1, 0, ["released"])
 
 
 # --- that has no descriptor left
