@@ -20,9 +20,10 @@ class Health:
 
     def bad(self, part: str, reason: str) -> None:
         """This part can't do its duty now; the app goes on serving."""
-        if part not in self._reasons:
+        is_new = part not in self._reasons
+        self._reasons[part] = reason  # first: a log handler of the app's may raise
+        if is_new:
             logger.critical("asyncjobs is degraded: %s: %s", part, reason)
-        self._reasons[part] = reason
 
     def good(self, part: str) -> None:
         """This part is well (again)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from asyncjobs.clock import Clock, sleep
 from asyncjobs.errors import StoreMismatch, StoreUnavailable
@@ -32,18 +33,26 @@ async def keep(part: str, loop: Callable[[], Awaitable[None]], clock: Clock, hea
     while True:
         began = clock.monotonic()
         proven = clock.call_later(PROVEN, lambda: health.good(part))
+        crash: Exception | None = None
+        reason: str | None = None  # why it didn't come to its end
         try:
             await loop()
-            health.good(part)
-            return
         except StoreUnavailable as error:
-            health.bad(part, error.reason)
+            reason = error.reason
         except StoreMismatch as error:  # found late, by a start that was degraded: said, not a crash
-            health.bad(part, str(error))
+            reason = str(error)
         except Exception as error:
-            logger.exception("asyncjobs: the %s loop crashed and is started again", part)
-            health.bad(part, f"crashed: {type(error).__name__}: {error}")
+            crash, reason = error, f"crashed: {type(error).__name__}: {error}"
         finally:
             proven.cancel()
+        with suppress(Exception):  # of the app's log handlers: theirs end no loop of ours
+            if reason is not None:
+                health.bad(part, reason)
+            else:
+                health.good(part)
+            if crash is not None:
+                logger.error("asyncjobs: the %s loop crashed and is started again", part, exc_info=crash)
+        if reason is None:
+            return
         failures = 1 if clock.monotonic() - began > STEADY else failures + 1
         await sleep(clock, pause_after(failures, clock.random()))

@@ -222,6 +222,34 @@ async def test_a_crashed_loop_is_started_again_and_named(
         assert "the janitor loop crashed" in caplog.text
 
 
+async def test_a_log_handler_that_raises_ends_no_loop(
+    jobs: Jobs, clock: FakeClock, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = store.orphans
+    failures = iter([True])
+
+    async def broken(limit: int) -> Any:
+        if next(failures, False):
+            raise ZeroDivisionError("a bug")
+        return await original(limit)
+
+    def raises(record: logging.LogRecord) -> bool:
+        raise RuntimeError("a bug of the app's")
+
+    async with jobs.running():
+        await clock.advance(0.1)
+        monkeypatch.setattr(store, "orphans", broken)
+        runner_log = logging.getLogger("asyncjobs.runner")
+        runner_log.addFilter(raises)
+        try:
+            await clock.advance(0.3)
+            assert "a bug" in jobs.problems["janitor"]
+        finally:
+            runner_log.removeFilter(raises)
+        await clock.advance(5)
+        assert jobs.problems == {}
+
+
 async def test_the_jobs_of_a_dead_runner_are_put_back_before_start_returns(
     jobs: Jobs, clock: FakeClock, store: FailingStore
 ) -> None:

@@ -39,7 +39,10 @@ class Process:
         """False only where the system proves that it is gone."""
         if not self.boot_id or not self.started:
             return True
-        return self.boot_id == _read("/proc/sys/kernel/random/boot_id") and self.started == _started(self.pid)
+        try:
+            return self.boot_id == _read("/proc/sys/kernel/random/boot_id") and self.started == _started(self.pid)
+        except OSError:  # too many open files, say: who can't be looked at is not dead
+            return True
 
 
 class Lock:
@@ -72,8 +75,18 @@ class Liveness:
 
     def acquire(self, runner: str) -> None:
         """Be alive as this runner, until release() or the end of the process. Raises OSError."""
-        if runner in self._locks:
-            return
+        if runner not in self._locks:
+            self._show(runner)
+
+    def renew(self) -> None:
+        """Show what was removed again: somebody may have cleaned a folder that was none of theirs. Never raises OSError."""
+        for runner, lock in list(self._locks.items()):
+            if not os.path.exists(self._path(runner)):
+                with suppress(OSError):  # it may do so at the next beat
+                    self._show(runner)
+                    lock.close()
+
+    def _show(self, runner: str) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         hidden = self.folder / f".{runner}.new"
         lock = Lock(hidden)
@@ -179,7 +192,8 @@ def _is_locked(descriptor: int) -> bool:
 
 
 def _read(path: str) -> str:
-    with suppress(OSError), open(path) as file:
+    """Empty where there is none; raises OSError where that can't be told."""
+    with suppress(FileNotFoundError, ProcessLookupError), open(path) as file:
         return file.read().strip()
     return ""
 

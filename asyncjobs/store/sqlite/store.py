@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from asyncjobs.clock import Clock, SystemClock, pause
-from asyncjobs.errors import StoreClosed
+from asyncjobs.errors import StoreClosed, StoreUnavailable
 from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Job, NewJob, Progress, State
 from asyncjobs.outcome import ABANDONED, Finish
 from asyncjobs.spawn import spawn
@@ -35,6 +35,7 @@ from asyncjobs.store.base import (
 )
 from asyncjobs.store.sqlite import claiming, place, schema
 from asyncjobs.store.sqlite import statements as sql
+from asyncjobs.store.sqlite.accepted import Accepted
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable, refused
 from asyncjobs.store.sqlite.liveness import Liveness, Process
 from asyncjobs.store.sqlite.reader import SQLiteReader
@@ -77,7 +78,7 @@ class SQLiteStore:
         self._latest_now = (
             0  # ms; the latest `now` that write verbs, or the file at open(), have seen since the last step of the clock
         )
-        self._accepted: dict[str, asyncio.Future[Any]] = {}  # id → the insert under way; written by insert() and _written()
+        self._accepted = Accepted(self._clock)
         self._runners: dict[str, RunnerInfo] = {}  # registered through this handle
 
     # --- life
@@ -99,7 +100,7 @@ class SQLiteStore:
                 raise
         except sqlite3.Error as error:
             raise not_openable(error, self.path) from error
-        self._writer = writer
+        self._writer, self._accepted = writer, Accepted(self._clock)
         logger.info("asyncjobs keeps its jobs in %s (SQLite %s)", self.path, sqlite3.sqlite_version)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -129,6 +130,7 @@ class SQLiteStore:
         try:
             # The last connection to close moves the log into the database and removes it, if it may write. Where that can't be
             # trusted (see Log.empty) it is the reader, which may not: the next start finds the log, and replays all of it.
+            self._accepted.close()
             whole = await writer.finish()
             first, last = (self._reader, writer) if whole else (writer, self._reader)
             try:
@@ -150,30 +152,34 @@ class SQLiteStore:
 
     async def insert(self, jobs: Sequence[NewJob], *, now: int) -> Sequence[Inserted]:
         writer = self._writing(now)
-        future = writer.submit(
-            Rank.INSERT,
-            lambda transaction: _insert(transaction, jobs, now),
-            synced=any(job.survives == "power" for job in jobs),
-            now=now,
-            rows=len(jobs),
-            ids=[job.id for job in jobs],
-        )
-        if all(job.survives == "nothing" for job in jobs) and writer.backlog <= ACCEPTED_AT_ONCE:
-            self._accepted.update(dict.fromkeys((job.id for job in jobs), future))
-            future.add_done_callback(lambda done: self._written(done, jobs))
-            return [Inserted(job.id, True) for job in jobs]
-        return await future  # type: ignore[no-any-return]
 
-    def _written(self, done: asyncio.Future[Any], jobs: Sequence[NewJob]) -> None:
-        for job in jobs:
-            self._accepted.pop(job.id, None)
-        _log_loss(done, jobs)
+        def write() -> asyncio.Future[Any]:
+            return writer.submit(
+                Rank.INSERT,
+                lambda transaction: _insert(transaction, jobs, now),
+                synced=any(job.survives == "power" for job in jobs),
+                now=now,
+                rows=len(jobs),
+                ids=[job.id for job in jobs],
+            )
+
+        if all(job.survives == "nothing" for job in jobs) and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE:
+            self._accepted.take(jobs, write)
+            return [Inserted(job.id, True) for job in jobs]
+        return await write()  # type: ignore[no-any-return]
 
     # --- working
 
     async def register(self, runner: RunnerInfo, *, now: int) -> None:
         writer = self._writing(now)
-        process = Process.this()
+        try:
+            process = Process.this()
+            self._liveness.acquire(runner.id)
+        except OSError as error:
+            sentence = (
+                f"{self._liveness.folder} can't be used for this process's sign of life ({error}); check its owner and mode"
+            )
+            raise refused(error, sentence) from error
         row = (
             runner.id, runner.pid, runner.host, runner.version, runner.started_at, process.boot_id, process.started,
             json.dumps(dict(runner.queues)), json.dumps(sorted(runner.tasks)),
@@ -183,21 +189,20 @@ class SQLiteStore:
             transaction.cursor.execute(sql.REGISTER, row)
             _unhold(transaction, runner.tasks)
 
-        try:
-            self._liveness.acquire(runner.id)
-        except OSError as error:
-            sentence = (
-                f"{self._liveness.folder} can't be used for this process's sign of life ({error}); check its owner and mode"
-            )
-            raise refused(error, sentence) from error
         await writer.submit(Rank.CHANGE, act, synced=True, now=now)
         self._runners[runner.id] = runner
 
     async def retire(self, runner: str) -> None:
         writer = self._writing()
-        await writer.submit(
-            Rank.CHANGE, lambda t: t.cursor.execute("DELETE FROM runners WHERE id = ?", (askable(runner),)) and None, synced=False
-        )
+        try:
+            await writer.submit(
+                Rank.CHANGE,
+                lambda t: t.cursor.execute("DELETE FROM runners WHERE id = ?", (askable(runner),)) and None,
+                synced=False,
+            )
+        except StoreUnavailable:
+            self._liveness.release(runner)  # its row stays, and is a dead one's from now on
+            raise
         self._runners.pop(runner, None)
         self._liveness.retire(runner)
 
@@ -235,6 +240,7 @@ class SQLiteStore:
         info = self._runners.get(runner)
 
         def act(transaction: Transaction) -> Beat:
+            self._liveness.renew()
             self._gate.refresh()
             if stepped:
                 _make_due(transaction, now)
@@ -317,9 +323,7 @@ class SQLiteStore:
     # --- looking
 
     async def get(self, ids: Sequence[str]) -> Sequence[Job | None]:
-        accepted = {self._accepted[id] for id in ids if id in self._accepted}
-        if accepted:  # a handle may ask after what was acknowledged before it is written
-            await asyncio.wait(accepted)
+        await self._accepted.settled(ids)  # a handle may ask after what was acknowledged before it is written
         return await self._reader.get(ids)
 
     async def page(self, query: JobQuery, *, limit: int, after: str | None = None) -> Page:
@@ -462,10 +466,3 @@ def _give_pages_back(transaction: Transaction) -> None:
     (free,) = execute("PRAGMA freelist_count").fetchall()[0]
     for _ in range(min(free, PAGES_GIVEN_BACK)):
         execute("PRAGMA incremental_vacuum(1)").fetchall()
-
-
-def _log_loss(done: asyncio.Future[Any], jobs: Sequence[NewJob]) -> None:
-    """A job with survives="nothing" was acknowledged before it was written; if that failed, the log is where it says so."""
-    error = None if done.cancelled() else done.exception()
-    if error is not None:
-        logger.error('jobs with survives="nothing" were not stored: %s: %s', ", ".join(job.id for job in jobs), error)

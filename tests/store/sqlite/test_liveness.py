@@ -5,16 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from asyncjobs.errors import StoreUnavailable
+from asyncjobs.errors import StoreFull, StoreUnavailable
 from asyncjobs.job import State
 from asyncjobs.store.sqlite import liveness
 from asyncjobs.store.sqlite.liveness import Liveness, Process
 from asyncjobs.store.sqlite.store import SQLiteStore
 from tests.store.acts import NOW, ids, put, run, sign_on
+from tests.store.sqlite import inside
 from tests.store.sqlite.children import Child, Children
 
 
@@ -152,6 +154,35 @@ async def test_a_missing_file_is_no_proof_against_a_handle_of_this_process(
     remove(path, "r1")
     assert list(await store.orphans(10)) == []
     assert list(await other.orphans(10)) == []
+
+
+async def test_a_file_that_was_removed_is_shown_again_at_the_next_beat(
+    path: Path, store: SQLiteStore, other: SQLiteStore
+) -> None:
+    await run(store, "a")
+    remove(path, "r1")
+    await store.beat("r1", now=NOW)
+    assert "r1" in store._liveness.known()
+    store._liveness.release("r1")
+    assert ids(await other.orphans(10)) == ["a"], "the first lock lives on"
+
+
+def test_a_process_that_cannot_be_looked_at_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    this = Process.this()
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    assert Process(this.pid, this.boot_id, "another's").may_live()
+
+
+async def test_a_runner_that_could_not_sign_off_is_dead_all_the_same(store: SQLiteStore, other: SQLiteStore) -> None:
+    await run(store, "a")
+    inside.fail_tries(store, inside.failure(sqlite3.SQLITE_FULL))
+    with pytest.raises(StoreFull):
+        await store.retire("r1")
+    assert ids(await other.orphans(10)) == ["a"]
 
 
 def test_where_the_system_tells_nothing_a_missing_file_proves_nothing() -> None:

@@ -21,7 +21,7 @@ from asyncjobs.errors import OutcomeUnknown, StoreClosed, StoreFull, StoreUnavai
 from asyncjobs.job import Progress, State
 from asyncjobs.outcome import Finish
 from asyncjobs.store.base import Inserted, Verdict
-from asyncjobs.store.sqlite import schema
+from asyncjobs.store.sqlite import accepted, schema
 from asyncjobs.store.sqlite import writer as writer_module
 from asyncjobs.store.sqlite.store import SQLiteStore
 from asyncjobs.store.sqlite.writer import Transaction
@@ -720,11 +720,41 @@ async def test_a_write_that_the_system_refuses_is_unknown_and_succeeds_later(sto
     assert (await one(store, "a")).args == "x" * 200_000
 
 
-async def test_a_job_that_survives_nothing_and_could_not_be_stored_is_in_the_log(
-    store: SQLiteStore, caplog: pytest.LogCaptureFixture
+async def test_a_job_that_survives_nothing_is_stored_once_the_store_can(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepted, "AGAIN_AFTER", 0.05)
+    inside.fail_tries(store, inside.failure(FULL), inside.failure(FULL))
+    await store.insert([new("a", survives="nothing")], now=NOW)
+    with pytest.raises(StoreFull):
+        await store.note({})  # in the same commit
+    with pytest.raises(StoreUnavailable, match="on its way to the disk"):
+        await one(store, "a")
+    while len(store._accepted):
+        assert store._accepted._retrying is not None
+        await asyncio.wait({store._accepted._retrying})
+        await store.note({})  # what is tried again now has ended then
+    assert (await one(store, "a")).survives == "nothing"
+
+
+async def test_a_job_that_survives_nothing_and_could_not_be_stored_is_tried_once_more_by_close(
+    path: Path, store: SQLiteStore
 ) -> None:
     inside.fail_tries(store, inside.failure(FULL))
     await store.insert([new("a", survives="nothing")], now=NOW)
     with pytest.raises(StoreFull):
-        await store.note({})  # in the same commit
+        await store.note({})
+    await store.close()
+    await store.open()
+    assert (await one(store, "a")).survives == "nothing"
+
+
+async def test_a_job_that_survives_nothing_and_is_lost_by_close_is_in_the_log(
+    store: SQLiteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    inside.fail_tries(store, inside.failure(FULL), inside.failure(FULL))
+    await store.insert([new("a", survives="nothing")], now=NOW)
+    with pytest.raises(StoreFull):
+        await store.note({})
+    await store.close()
     assert "were not stored: a" in caplog.text
