@@ -66,7 +66,7 @@ class FakeClock:
         await settled()
 
 
-_spawned: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()  # what asyncio.all_tasks() doesn't list
+_spawned: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()
 _unregister = spawn._unregister_task
 
 
@@ -78,13 +78,19 @@ def _note(task: asyncio.Task[object]) -> None:
 spawn._unregister_task = _note
 
 
+def unlisted() -> set[asyncio.Task[object]]:
+    """Tasks of this loop that are not done and that asyncio.all_tasks() doesn't list."""
+    loop = asyncio.get_running_loop()
+    return {task for task in _spawned if task.get_loop() is loop and not task.done()}
+
+
 async def settled() -> None:
     """Return when every other task waits for something that has not happened yet."""
-    me, loop = asyncio.current_task(), asyncio.get_running_loop()
+    me = asyncio.current_task()
     still = 0
     while still < 3:  # turns of the loop: a callback that is under way wakes its task one or two turns later
         await asyncio.sleep(0)
-        others = {*asyncio.all_tasks(loop), *(task for task in _spawned if task.get_loop() is loop and not task.done())} - {me}
+        others = (asyncio.all_tasks() | unlisted()) - {me}
         still = still + 1 if all(map(_waits, others)) else 0
 
 

@@ -175,6 +175,18 @@ def test_a_story_in_which_all_is_well_is_not_condemned(case: Case) -> None:
 
 
 Doctor = Callable[[Case], None]
+
+
+_POISON = json.dumps({"args": [], "kwargs": {**_arguments, "kind": "poison", "stamp": stamp_of("a", "poison", 1.0, "")}})
+
+
+def _refused_beside_a_stop(case: Case) -> None:
+    """A stop is shorter than anybody waits for the lock."""
+    case.say(-1, "stopping", 3 * SECOND, 1, 0)
+    case.say(-1, "continued", 4 * SECOND, 1, 0)
+    case.say(1, "refused", 5 * SECOND, "locked")
+
+
 DOCTORED: dict[str, tuple[str, Doctor]] = {
     "an acknowledged job is missing": ("lost", lambda c: c.sql("DELETE FROM jobs WHERE id = 'a'")),
     "a job that nobody asked for": ("nobody's", lambda c: c.unsay(0, "asked")),
@@ -204,6 +216,8 @@ DOCTORED: dict[str, tuple[str, Doctor]] = {
     "a process that did not leave in time": ("overdue", lambda c: c.say(-1, "overdue", 9 * SECOND, 1, 0)),
     "an attempt left behind in order": ("left behind", lambda c: c.unsay(1, "end")),
     "a caller who was refused": ("complaint", lambda c: c.say(1, "refused", 5 * SECOND, "locked")),
+    "a caller who was refused while somebody was stopped": ("complaint", _refused_beside_a_stop),
+    "a poison job that failed of something else": ("end", lambda c: c.sql(f"UPDATE jobs SET state = 3, args = '{_POISON}' WHERE id = 'a'")),
     "a commit of six seconds": ("latency", lambda c: c.say(1, "commit", 9 * SECOND, "insert", 3 * SECOND)),
     "a process that got nothing done": ("starved", lambda c: c.unsay(1, "commit")),
 }  # fmt: skip

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from tests.crash.faults.conftest import Serve
 from tests.crash.faults.server import FaultServer
 
@@ -57,7 +59,7 @@ class LimitedFile:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Disk]:
-    """A small tmpfs: mounted, else in a namespace of the server's own; a limited file where the system allows neither."""
+    """A small tmpfs: mounted, else in a namespace of the server's own."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
     if _succeeds(mount):
@@ -68,7 +70,7 @@ def small_disk(folder: Path) -> Iterator[Disk]:
     elif _succeeds(["unshare", "-rm", *mount]):
         yield SmallDisk(folder, ["unshare", "-rm", "sh", "-c", f'{" ".join(mount)} && exec "$@"', "sh"])
     else:
-        yield LimitedFile()
+        pytest.skip("this system lets us mount no small disk")
 
 
 def _succeeds(command: list[str]) -> bool:

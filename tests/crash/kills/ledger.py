@@ -40,7 +40,7 @@ class Ledger:
         self._write("U", life, os.getpid(), runner, slots, stood, time.monotonic_ns())
 
     def over(self, life: int, how: str) -> None:
-        """Written by the parent, once the process is gone. how: killed, died (by its own hand), stopped."""
+        """Written by the parent, once the process is gone. how: killed, stopped."""
         self._write("Z", life, how, time.monotonic_ns())
 
     def asked(self, ids: Sequence[str]) -> None:

@@ -27,6 +27,8 @@ REQUEUE_EVERY = 0.03
 DISCARD_EVERY = 0.02
 LONG_AGO = 1  # ms since the epoch
 RECENT = 400  # ids that cancels and repeated enqueues are drawn from
+EARLIER = 50  # of them, at most, of a kind from earlier lives: callers repeat what a crash has left unanswered
+ASKED_AGAIN = ("work", "slow", "noted", "flaky")
 
 # Task → (weight, shortest, longest milliseconds), by queue.
 KINDS: Mapping[str, Mapping[str, tuple[float, int, int]]] = {
@@ -74,7 +76,9 @@ class Load:
         ):
             for _ in range(count):
                 await self._enqueue(kind, argument)
-        self._failed.extend(job.id for job in (await self._store.page(JobQuery(State.FAILED, task="doomed"), limit=50)).jobs)
+        self._failed.extend(await self._earlier(State.FAILED, "doomed"))
+        for task in ASKED_AGAIN:
+            self._recent.extend(await self._earlier(State.SUCCEEDED, task))
         loops: list[Callable[[], Awaitable[None]]] = [
             self._look,
             self._cancel,
@@ -83,6 +87,11 @@ class Load:
             *[self._call] * CALLERS,
         ]
         self._running = [asyncio.create_task(self._until_stopped(loop)) for loop in loops]
+
+    async def _earlier(self, state: State, task: str) -> list[str]:
+        """Ids of jobs that earlier lives have left in this state."""
+        page = await self._store.page(JobQuery(state, task=task), limit=EARLIER)
+        return [job.id for job in page.jobs]
 
     async def _until_stopped(self, loop: Callable[[], Awaitable[None]]) -> None:
         """Callers go on while the runner drains; the store's end is theirs."""
@@ -177,7 +186,7 @@ class Load:
         self._gauge.add("acknowledged", len(ids))
         if kind == "doomed":
             self._failed.extend(ids)
-        elif kind in ("work", "slow", "noted", "flaky"):
+        elif kind in ASKED_AGAIN:
             self._recent.extend(ids)
 
     def _new_id(self, kind: str) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from asyncjobs import Jobs
 from asyncjobs.clock import SystemClock, Timer
+from asyncjobs.spawn import spawn
+from tests.fakes import unlisted
 
 WARM = 5_000  # jobs before the first measurement: every code path has been walked, the pools and caches are there
 BATCH = 1_000
@@ -115,7 +117,7 @@ class Belongings:
 
     def __init__(self, folder: Path) -> None:
         gc.collect()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        tasks = (asyncio.all_tasks() | unlisted()) - {asyncio.current_task()}
         self.by_kind = {
             "threads": sorted(thread.name for thread in threading.enumerate()),
             "tasks": sorted(task.get_name() for task in tasks if task is not None),
@@ -185,7 +187,7 @@ async def live(options: argparse.Namespace) -> None:
 def _leave_something_behind(folder: Path) -> object:
     """One of each kind; to be held until it has been seen."""
     threading.Thread(target=threading.Event().wait, name="a forgotten thread", daemon=True).start()
-    task = asyncio.create_task(asyncio.Event().wait(), name="a forgotten task")
+    task = spawn(asyncio.Event().wait(), name="a forgotten task")
     return task, (folder / "forgotten").open("w")
 
 

@@ -9,12 +9,12 @@ from tests.crash.bounds import Bound
 from tests.crash.footprint import MIB, Footprint
 from tests.crash.million.measure import Course, Plan
 
-FLAT = 50.0  # MiB that memory may rise over what it was after the warm-up (issue 3)
-QUEUED = 20.0  # MiB that a million queued jobs may cost, at rest (DESIGN §9)
+FLAT = 50.0  # MiB that memory may rise over what it was after the warm-up
+QUEUED = 20.0  # MiB that a million queued jobs may cost, at rest
 LOG = 64.0  # MiB of the -wal at any moment: four times what the writer lets it grow by
 # MiB of the file once everything is pruned, while the process goes on: pages that were given back leave the file with the
-# next checkpoint, which comes with the work that follows. A million jobs kept would be hundreds.
-PRUNED = 32.0
+# next checkpoint, which comes with the work that follows. 1.7 after a million (2026-11); twenty thousand kept would be five.
+PRUNED = 4.0
 CLOSED = 1.0  # MiB of the file once the process has ended: the history of a minute for each minute, and nothing of the jobs
 DOCUMENTED = frozenset({"jobs.db", "jobs.db.runners"})  # files that stay
 
