@@ -187,6 +187,11 @@ def _refused_beside_a_stop(case: Case) -> None:
     case.say(1, "refused", 5 * SECOND, "locked")
 
 
+def _one_start_more(case: Case) -> None:
+    case.sql("UPDATE counters SET n = n + 1 WHERE key = 'total_started'")
+    case.sql("UPDATE history SET n = n + 1 WHERE metric = 'started'")
+
+
 DOCTORED: dict[str, tuple[str, Doctor]] = {
     "an acknowledged job is missing": ("lost", lambda c: c.sql("DELETE FROM jobs WHERE id = 'a'")),
     "a job that nobody asked for": ("nobody's", lambda c: c.unsay(0, "asked")),
@@ -211,6 +216,10 @@ DOCTORED: dict[str, tuple[str, Doctor]] = {
     "an end in a row that nobody was told": ("records", lambda c: c.unsay(1, "recorded")),
     "a counter that is off by one": ("counters", lambda c: c.sql("UPDATE counters SET n = n + 1 WHERE key = 'succeeded'")),
     "a total that is off by one": ("counters", lambda c: c.sql("UPDATE counters SET n = n + 1 WHERE key = 'total_started'")),
+    "a start too many in counters and history alike": ("counters", _one_start_more),
+    "an attempt too many": ("numbers", lambda c: c.sql("UPDATE jobs SET attempt = attempt + 1 WHERE id = 'b'")),
+    "a crash too many": ("numbers", lambda c: c.sql("UPDATE jobs SET crashes = 1 WHERE id = 'b'")),
+    "an attempt with another's number": ("numbers", lambda c: c.sql("UPDATE jobs SET attempts = replace(attempts, '[1,', '[2,') WHERE id = 'b'")),
     "history that lacks something": ("counters", lambda c: c.sql("DELETE FROM history WHERE metric = 'lost'")),
     "a process that died of itself": ("died", lambda c: c.say(-1, "gone", 9 * SECOND, 1, 0, 1)),
     "a process that did not leave in time": ("overdue", lambda c: c.say(-1, "overdue", 9 * SECOND, 1, 0)),
@@ -228,6 +237,16 @@ def test_what_is_doctored_is_condemned(case: Case, name: str) -> None:
     promise, doctor = DOCTORED[name]
     doctor(case)
     assert promise in case.promises
+
+
+def test_a_job_is_blamed_for_three_deaths_only_when_it_was_alone_at_the_last(case: Case) -> None:
+    lost = [1, "lost", "r0", 1, 1, None]
+    case.sql(
+        f"UPDATE jobs SET state = 3, error = '[\"KilledItsProcess\",\"\",\"\"]', attempts = '{json.dumps([lost] * 3)}' WHERE id = 'a'"
+    )
+    assert "blamed" in case.promises  # beside `b`
+    case.say(0, "end", 45 * SECOND // 10, "b", case.tokens["b"])
+    assert "blamed" not in case.promises
 
 
 def test_a_damaged_file_is_condemned(case: Case) -> None:
@@ -272,7 +291,7 @@ def test_a_line_that_a_kill_cut_short_was_not_said(tmp_path: Path) -> None:
 
 
 def test_a_result_that_proves_too_little_does_not_pass() -> None:
-    commits = times.Commits(times.Distribution.of([]), times.Distribution.of([]), 0.0)
+    commits = times.Commits(times.Distribution.of([]), times.Distribution.of([]), 0.0, 1.0)
     nothing = campaign.Result("0", 4, 10.0, dict.fromkeys(campaign.ENOUGH, 0), [], commits, [])
     assert not nothing.passed
     assert nothing.too_little.keys() == campaign.ENOUGH.keys()

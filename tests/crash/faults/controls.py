@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.store.sqlite import inside
 _prepare = schema.prepare
 
 SMALL = 4 << 20  # bytes
+ANSWERED = 0.2  # seconds, in which the request that asked for it has its answer
 DESCRIPTORS = 256  # that this process may have while it runs out of them: few, so that using them up is quick
 
 # Each of the runner's loops, by one method that it calls in every turn.
@@ -158,6 +160,15 @@ class Controls:
             waker.close()
 
     # --- the process
+
+    def stop_with_the_lock(self) -> None:
+        """Stand still in the middle of a transaction, as SIGSTOP in the wrong moment does, until somebody continues us."""
+
+        def stop(_: object) -> None:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(ANSWERED)  # this thread may stop a moment later, and is not to commit in it
+
+        asyncio.get_running_loop().call_later(ANSWERED, inside.submit, self._store, stop)
 
     def use_up_descriptors(self) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))

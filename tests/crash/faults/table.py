@@ -125,7 +125,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "suspend",
-        {TIME: ("test_a_stopped_process_keeps_its_jobs_and_goes_on_with_them",)},
+        {
+            TIME: (
+                "test_a_stopped_process_keeps_its_jobs_and_goes_on_with_them",
+                "test_a_process_that_stands_still_with_the_lock_is_waited_for",
+            )
+        },
         {LIVENESS: ("test_a_stopped_process_is_alive",)},
     ),
     # --- jobs

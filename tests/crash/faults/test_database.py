@@ -9,13 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.crash.faults.conftest import Serve
-from tests.crash.faults.outage import BALLAST, begins_degraded, is_degraded, is_refused, survives
-from tests.crash.faults.server import QUICK, FaultServer
+from tests.crash.faults.outage import BALLAST, BUSY, LOCKED, begins_degraded, is_degraded, is_refused, survives
+from tests.crash.faults.server import FaultServer
 from tests.crash.faults.stranger import Stranger
 
-# Seconds; 5 for users. Above what a visitor may wait, so that a wait on the event loop would be seen.
-BUSY = {f"asyncjobs.store.sqlite.{module}.BUSY_TIMEOUT": 1.5 * QUICK for module in ("writer", "store")}
-LOCKED = "the database is locked by another program"
 REPLACED = "was removed or replaced while it was open"
 
 

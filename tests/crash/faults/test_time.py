@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from tests.crash.faults.conftest import Serve
+from tests.crash.faults.outage import BUSY, LOCKED, is_degraded, is_refused
 from tests.crash.faults.server import FaultServer
 from tests.crash.faults.tasks import RETRY_IN
 
@@ -130,3 +131,29 @@ def test_a_stopped_process_keeps_its_jobs_and_goes_on_with_them(serve: Serve) ->
         server.lost_nothing()
     assert len(sibling.starts(running)) == 1, "a job of a living process was taken over"
     assert not sibling.says("is gone; it runs again")
+
+
+@pytest.mark.parametrize("end", [signal.SIGCONT, signal.SIGKILL])
+def test_a_process_that_stands_still_with_the_lock_is_waited_for(serve: Serve, end: signal.Signals) -> None:
+    """For longer than the busy timeout: its siblings' callers are told, and all goes on as soon as it does, or is gone."""
+    stopped = serve(name="stopped")
+    running = stopped.begin("hold")
+    sibling = serve(name="sibling", constants=BUSY)
+    assert stopped.process is not None
+    stopped.do("stop_with_the_lock")
+    os.waitid(os.P_PID, stopped.process.pid, os.WSTOPPED | os.WNOWAIT)
+    with sibling.visited():
+        is_refused(sibling, {"StoreUnavailable"}, LOCKED)
+        is_degraded(sibling, LOCKED)
+        assert len(sibling.starts(running)) == 1, "it was taken over from a living process"
+    stopped.process.send_signal(end)
+    if end is signal.SIGKILL:
+        sibling.wait_until(lambda: len(sibling.starts(running)) == 2, within=SOON)
+        sibling.release()
+        sibling.acknowledged.append(running)
+    else:
+        stopped.release()
+        stopped.is_well()
+        stopped.lost_nothing()
+    sibling.is_well()
+    sibling.lost_nothing()

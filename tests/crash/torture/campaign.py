@@ -70,6 +70,7 @@ class Result:
             *([f"too little to prove anything: {self.too_little}"] if self.too_little else []),
             f"commits, undisturbed     {self.commits.undisturbed}",
             f"commits, all             {self.commits.all}",
+            f"  less the stops         worst {self.commits.worst:.3f} s; the least share of a process {self.commits.least:.0%}",
             f"take-overs, undisturbed  {self.undisturbed}",
             f"take-overs, all          {Distribution.of(takeover.seconds for takeover in self.takeovers)}",
             f"  less what is excused   {self.net}",

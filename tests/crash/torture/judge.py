@@ -183,7 +183,6 @@ def _blamed(job: Job, story: Story) -> Iterator[Fault]:
         yield Fault("blamed", f"{job.id} is said to have killed its process, and did not run alone: {beside}")
 
 
-
 # --- attempts ------------------------------------------------------------------------------------------------------------
 
 

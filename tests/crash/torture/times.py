@@ -76,18 +76,21 @@ class Commits:
     """undisturbed: nobody was stopped and the own loop not blocked while they lasted. all: the others as well.
 
     worst: of all, the longest without the time in which somebody was stopped, and may have held the write lock.
+    least: the share of the mean rate that the process had which had the smallest.
     """
 
     undisturbed: Distribution
     all: Distribution
     worst: float
+    least: float
 
 
 def commits(story: Story) -> Commits:
     stops, blocked = Windows(story.stops), _blocked(story)
     undisturbed = [c.seconds for c in story.commits if not _disturbed(c, stops, blocked[c.life.name])]
     worst = max((c.seconds - stops.cover(c.asked_at, c.answered_at) / 1e9 for c in story.commits), default=0.0)
-    return Commits(Distribution.of(undisturbed), Distribution.of(commit.seconds for commit in story.commits), round(worst, 4))
+    everything, least = Distribution.of(commit.seconds for commit in story.commits), min(_shares(story).values(), default=1.0)
+    return Commits(Distribution.of(undisturbed), everything, round(worst, 4), round(least, 3))
 
 
 def _disturbed(commit: Commit, stops: Windows, blocked: Windows) -> bool:
@@ -235,6 +238,15 @@ def crowded(attempts: Iterable[Attempt]) -> list[Fault]:
 
 def starved(story: Story) -> list[Fault]:
     """Nobody gets next to nothing done while the others do."""
+    return [
+        Fault("starved", f"process {slot} got {share:.0%} of the mean of commits a second done")
+        for slot, share in _shares(story).items()
+        if share < FAIR
+    ]
+
+
+def _shares(story: Story) -> dict[int, float]:
+    """Commits a second that each process got done, while it lived and was not stopped, over the mean of all."""
     done = Counter(commit.life.slot for commit in story.commits)
     lived: defaultdict[int, float] = defaultdict(float)
     for life in story.lives:
@@ -242,8 +254,4 @@ def starved(story: Story) -> list[Fault]:
             lived[life.slot] += (life.over_at - life.up_at - Windows(life.stops).cover(life.up_at, life.over_at)) / 1e9
     rates = {slot: done[slot] / seconds for slot, seconds in lived.items() if seconds > 0}
     mean = sum(rates.values()) / max(len(rates), 1)
-    return [
-        Fault("starved", f"process {slot} got {rate:.1f} commits a second done, {mean:.1f} is the mean")
-        for slot, rate in rates.items()
-        if rate < mean * FAIR
-    ]
+    return {slot: rate / mean for slot, rate in rates.items()} if mean else {}
