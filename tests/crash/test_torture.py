@@ -180,11 +180,25 @@ Doctor = Callable[[Case], None]
 _POISON = json.dumps({"args": [], "kwargs": {**_arguments, "kind": "poison", "stamp": stamp_of("a", "poison", 1.0, "")}})
 
 
+_LOCKED = "jobs.db: the database is locked by another program (database is locked)"
+
+
+def _stop(case: Case, *seconds: tuple[float, float]) -> None:
+    """The second process, from and to these."""
+    for begin, end in seconds:
+        case.say(-1, "stopping", round(begin * SECOND), 1, 0)
+        case.say(-1, "continued", round(end * SECOND), 1, 0)
+
+
 def _refused_beside_a_stop(case: Case) -> None:
     """A stop is shorter than anybody waits for the lock."""
-    case.say(-1, "stopping", 3 * SECOND, 1, 0)
-    case.say(-1, "continued", 4 * SECOND, 1, 0)
-    case.say(1, "refused", 5 * SECOND, "locked")
+    _stop(case, (2.0, 4.5))
+    case.say(1, "refused", 5 * SECOND, _LOCKED)
+
+
+def _refused_otherwise_beside_stops(case: Case) -> None:
+    _stop(case, (0.5, 3.0), (3.0, 5.5))
+    case.say(1, "refused", 6 * SECOND, "jobs.db: the disk reports an I/O error (disk I/O error)")
 
 
 def _one_start_more(case: Case) -> None:
@@ -225,7 +239,8 @@ DOCTORED: dict[str, tuple[str, Doctor]] = {
     "a process that did not leave in time": ("overdue", lambda c: c.say(-1, "overdue", 9 * SECOND, 1, 0)),
     "an attempt left behind in order": ("left behind", lambda c: c.unsay(1, "end")),
     "a caller who was refused": ("complaint", lambda c: c.say(1, "refused", 5 * SECOND, "locked")),
-    "a caller who was refused while somebody was stopped": ("complaint", _refused_beside_a_stop),
+    "a caller who was refused the lock beside one stop": ("complaint", _refused_beside_a_stop),
+    "a caller who was refused for another reason beside stops": ("complaint", _refused_otherwise_beside_stops),
     "a poison job that failed of something else": ("end", lambda c: c.sql(f"UPDATE jobs SET state = 3, args = '{_POISON}' WHERE id = 'a'")),
     "a commit of six seconds": ("latency", lambda c: c.say(1, "commit", 9 * SECOND, "insert", 3 * SECOND)),
     "a process that got nothing done": ("starved", lambda c: c.unsay(1, "commit")),
@@ -237,6 +252,12 @@ def test_what_is_doctored_is_condemned(case: Case, name: str) -> None:
     promise, doctor = DOCTORED[name]
     doctor(case)
     assert promise in case.promises
+
+
+def test_a_lock_that_is_refused_is_excused_after_stops_in_a_row(case: Case) -> None:
+    _stop(case, (0.5, 3.0), (3.0, 5.5))
+    case.say(1, "refused", 55 * SECOND // 10, _LOCKED)
+    assert "complaint" not in case.promises
 
 
 def test_a_job_is_blamed_for_three_deaths_only_when_it_was_alone_at_the_last(case: Case) -> None:

@@ -16,13 +16,17 @@ from asyncjobs.clock import SystemClock
 from asyncjobs.job import ATTEMPTS_KEPT, Job, State
 from asyncjobs.outcome import MAX_CRASHES
 from asyncjobs.store.base import HistoryBucket, Metric, Stats
+from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT
 from asyncjobs.store.sqlite.rows import COLUMNS, job_of
 from asyncjobs.store.sqlite.store import SQLiteStore
-from tests.crash.torture.story import Attempt, Recorded, Requeue, Story, unexpected
+from tests.crash.torture.story import Attempt, Recorded, Requeue, Story, Window, unexpected
 from tests.crash.torture.tasks import ALL, stamp_of
 from tests.store.recount import counted, recount
 
 KILLED = "KilledItsProcess"  # the error type of a job that is taken for what killed its process
+CONTENDED = ("the database is locked by another program", "the database's lock is contended")
+WAITED = BUSY_TIMEOUT + 1.0  # seconds: SQLite's wait, and until it is told
+STOOD = 4.0  # seconds
 GIVEN_BACK = ("snoozed", "released", "lost")  # outcomes after which the attempt does not count
 BY_ITSELF = ("succeeded", "failed", "timed_out", "snoozed", "cancelled")  # outcomes that only an attempt's own runner records
 
@@ -153,7 +157,7 @@ def ended(story: Story, jobs: Mapping[str, Job]) -> Iterator[Fault]:
             pass
         elif job.error is not None and job.error.type == KILLED:
             yield from _blamed(job, story)
-        elif job.state is not ALL[kind].ends or kind == "poison":
+        elif job.state is not ALL[kind].ends or kind == "poison":  # which can only be blamed
             yield Fault("end", f"{id}, which {kind}, is {job.state}, with the error {job.error and job.error.type}")
         token, to = last.get(id, (0, ""))
         requeued = any(requeue.done is not False for requeue in story.requeues.get(id, ()))
@@ -340,7 +344,7 @@ def _by_task(database: Database) -> Iterator[Fault]:
 
 
 def orderly(story: Story) -> Iterator[Fault]:
-    """Nobody dies of itself, leaves late or leaves something running; and nobody complains, though others are stopped and die."""
+    """Nobody dies of itself, leaves late or leaves something running; and nobody complains of more than their stops explain."""
     for life in story.lives:
         if unexpected(life):
             yield Fault("died", f"{life.name} ended with {life.returncode}, and nobody had killed it")
@@ -349,5 +353,22 @@ def orderly(story: Story) -> Iterator[Fault]:
     for attempt in story.all_attempts:
         if attempt.ended_at is None and attempt.life.in_order:
             yield Fault("left behind", f"{attempt.id} still ran when {attempt.life.name} had left in order")
-    for _, life, why in story.complaints:
-        yield Fault("complaint", f"{life.name}: {why}")
+    for at, life, why in story.complaints:
+        if not _explained(story.stops, at, why):
+            yield Fault("complaint", f"{life.name}: {why}")
+
+
+def _explained(stops: Iterable[Window], at: int, why: str) -> bool:
+    """Whether the lock could not be had because one after the other was stopped that held it.
+
+    No stop alone lasts as long as SQLite waits. Two in a row have kept a commit for 4.1 s (2026-11-25, 9 runs of 45 s, no
+    complaint); so only stops of at least STOOD count, in the time that the wait and its telling may have taken.
+    """
+    if not any(reason in why for reason in CONTENDED):
+        return False
+    began, stood, until = at - round(WAITED * 1e9), 0, 0
+    for begin, end in sorted(stops):
+        begin = max(begin, until, began)
+        until = max(until, end)
+        stood += max(min(end, at) - begin, 0)
+    return stood >= STOOD * 1e9
