@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -203,20 +203,24 @@ async def test_a_claim_whose_answer_was_lost_is_given_back_by_the_pulse(
     assert [record.outcome for record in job.attempts] == ["released", "succeeded"]
 
 
-async def test_a_crashed_loop_is_started_again_and_named(
-    jobs: Jobs, clock: FakeClock, store: FailingStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    original = store.orphans
-    failures = iter([True])
+def _broken_once(store: FailingStore) -> Callable[[int], Awaitable[Any]]:
+    """Its orphans(), the first call of which meets a bug."""
+    original, failures = store.orphans, iter([True])
 
     async def broken(limit: int) -> Any:
         if next(failures, False):
             raise ZeroDivisionError("a bug")
         return await original(limit)
 
+    return broken
+
+
+async def test_a_crashed_loop_is_started_again_and_named(
+    jobs: Jobs, clock: FakeClock, store: FailingStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with jobs.running():
         await clock.advance(0.1)
-        monkeypatch.setattr(store, "orphans", broken)
+        monkeypatch.setattr(store, "orphans", _broken_once(store))
         await clock.advance(0.3)
         assert "a bug" in jobs.problems["janitor"]
         assert "the janitor loop crashed" in caplog.text
@@ -225,20 +229,12 @@ async def test_a_crashed_loop_is_started_again_and_named(
 async def test_a_log_handler_that_raises_ends_no_loop(
     jobs: Jobs, clock: FakeClock, store: FailingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = store.orphans
-    failures = iter([True])
-
-    async def broken(limit: int) -> Any:
-        if next(failures, False):
-            raise ZeroDivisionError("a bug")
-        return await original(limit)
-
     def raises(record: logging.LogRecord) -> bool:
         raise RuntimeError("a bug of the app's")
 
     async with jobs.running():
         await clock.advance(0.1)
-        monkeypatch.setattr(store, "orphans", broken)
+        monkeypatch.setattr(store, "orphans", _broken_once(store))
         runner_log = logging.getLogger("asyncjobs.runner")
         runner_log.addFilter(raises)
         try:

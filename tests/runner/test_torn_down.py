@@ -55,14 +55,7 @@ def _row(path: Path, name: str) -> tuple[object, ...]:
 def test_a_job_that_ignores_its_cancellation_does_not_keep_the_loop(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path / "jobs.db", shutdown_timeout=TIMEOUT)
 
-    @jobs.task(name="deaf")
-    async def deaf() -> None:
-        while True:
-            try:
-                await asyncio.sleep(3600)
-            except asyncio.CancelledError:
-                pass
-
+    deaf = jobs.task(name="deaf")(_deaf)
     assert _tear_down(jobs, deaf.call()) < TIMEOUT + 1
     assert _row(tmp_path / "jobs.db", "deaf") == (1, 1, -1), "it runs still, and was no crash"
 
@@ -76,6 +69,14 @@ def test_interrupted_jobs_are_given_back_in_order(tmp_path: Path) -> None:
 
     _tear_down(jobs, long.call())
     assert _row(tmp_path / "jobs.db", "long") == (0, 0, 0)
+
+
+async def _deaf() -> None:
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            pass
 
 
 async def _in_a_group() -> None:
@@ -111,16 +112,9 @@ def test_a_task_of_a_job_that_ignores_its_cancellation_does_not_keep_the_loop(tm
     """After an orderly shutdown. A loop that is ended over our heads has asked for its list before we are told."""
     jobs = Jobs(tmp_path / "jobs.db", shutdown_timeout=TIMEOUT)
 
-    async def deaf() -> None:
-        while True:
-            try:
-                await asyncio.sleep(3600)
-            except asyncio.CancelledError:
-                pass
-
     @jobs.task(name="parent")
     async def parent() -> None:
-        await asyncio.gather(asyncio.create_task(deaf()))
+        await asyncio.gather(asyncio.create_task(_deaf()))
 
     _tear_down(jobs, parent.call(), orderly=True)
     assert _row(tmp_path / "jobs.db", "parent") == (1, 1, -1), "it runs still, and was no crash"
