@@ -254,6 +254,13 @@ def test_what_is_doctored_is_condemned(case: Case, name: str) -> None:
     assert promise in case.promises
 
 
+@pytest.mark.parametrize(("slot", "condemned"), [(1, False), (0, True)])
+def test_a_read_that_took_too_long_is_excused_only_for_who_was_stopped(case: Case, slot: int, condemned: bool) -> None:
+    _stop(case, (2.0, 4.5))
+    case.say(slot, "refused", 46 * SECOND // 10, "jobs.db: the read took too long (interrupted)")
+    assert ("complaint" in case.promises) is condemned
+
+
 def test_a_lock_that_is_refused_is_excused_after_stops_in_a_row(case: Case) -> None:
     _stop(case, (0.5, 3.0), (3.0, 5.5))
     case.say(1, "refused", 55 * SECOND // 10, _LOCKED)

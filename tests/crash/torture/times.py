@@ -14,7 +14,7 @@ from tests.crash.torture.judge import Fault
 from tests.crash.torture.story import Attempt, Commit, Life, Story, Window
 from tests.crash.torture.tasks import RESERVED, RESERVED_SLOTS
 
-WORST_COMMIT = 2.0  # beside a busy core the worst of nine tortures was 0.5 (2026-11-25, two cores)
+WORST_COMMIT = 2.0  # the worst of seven tortures, some beside a busy core, was 0.7 (2026-11-25, two cores)
 WORST_TAKEOVER = 2.0
 STOOD_STILL = 0.25  # a commit that took so long beside a stopped process waited for that one's lock
 FAIR = 0.4  # of the mean: what a process gets done at least, while it lives; 0.77 was the least seen, in a scene of seconds
