@@ -293,6 +293,8 @@ class Runner:
     async def _flush(self) -> None:
         if not self._entered:
             return
+        if (dispatcher := self._loops.get("dispatcher")) is not None:  # a claim that a busy store answers late
+            await asyncio.wait({dispatcher})
         ledger = self._loops.get("ledger")
         if ledger is not None and not ledger.done():
             await self._ledger.flushed()

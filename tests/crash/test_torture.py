@@ -261,6 +261,25 @@ def test_a_read_that_took_too_long_is_excused_only_for_who_was_stopped(case: Cas
     assert ("complaint" in case.promises) is condemned
 
 
+@pytest.mark.parametrize(("until", "condemned"), [(4.9, False), (4.5, True)])
+def test_who_left_while_another_was_stopped_may_have_left_its_ends_to_be_found(case: Case, until: float, condemned: bool) -> None:
+    """The first process leaves instead of being killed; `b` ends in it and is never recorded."""
+    case.say(-1, "gone", 5 * SECOND, 0, 0, 0)
+    case.say(0, "leaving", 35 * SECOND // 10)
+    case.say(0, "end", 4 * SECOND, "b", case.tokens["b"])
+    _stop(case, (3.8, until))
+    assert ("robbed" in case.promises) is condemned
+
+
+@pytest.mark.parametrize(("until", "condemned"), [(8.9, False), (8.4, True)])
+def test_who_left_while_another_was_stopped_may_not_have_been_told_of_its_ends(case: Case, until: float, condemned: bool) -> None:
+    case.unsay(1, "recorded")
+    case.say(1, "recorded", 7 * SECOND, 7 * SECOND, [["b", case.tokens["b"], "lost", "queued"]])
+    case.say(-1, "stopping", 75 * SECOND // 10, 0, 0)
+    case.say(-1, "continued", round(until * SECOND), 0, 0)
+    assert ("records" in case.promises) is condemned
+
+
 def test_a_lock_that_is_refused_is_excused_after_stops_in_a_row(case: Case) -> None:
     _stop(case, (0.5, 3.0), (3.0, 5.5))
     case.say(1, "refused", 55 * SECOND // 10, _LOCKED)

@@ -13,6 +13,7 @@ import pytest
 from asyncjobs import Jobs, State
 from asyncjobs.errors import StoreMismatch, StoreUnavailable
 from asyncjobs.outcome import Finish
+from asyncjobs.runner.runner import Runner
 from asyncjobs.store.base import Claim, Claimed, RunnerInfo, Verdict
 from asyncjobs.store.memory import MemoryStore
 from tests.fakes import START, FakeClock, settled
@@ -26,6 +27,8 @@ class FailingStore(MemoryStore):
         super().__init__()
         self.failing: set[str] = set()
         self.lose_next_claim = False
+        self.answer_claims = asyncio.Event()  # cleared: what a claim has taken is told later
+        self.answer_claims.set()
 
     def _check(self, verb: str) -> None:
         if verb in self.failing:
@@ -45,6 +48,7 @@ class FailingStore(MemoryStore):
         if self.lose_next_claim and claimed.jobs:
             self.lose_next_claim = False
             raise StoreUnavailable("the answer was lost")
+        await self.answer_claims.wait()
         return claimed
 
 
@@ -441,6 +445,34 @@ async def test_stopping_releases_what_runs_and_keeps_its_attempt(jobs: Jobs, clo
     (job,) = await store.get([handle.id])
     assert job is not None
     assert (job.state, job.attempt, job.attempts[-1].outcome) == (State.QUEUED, 0, "released")
+
+
+async def test_a_claim_that_is_answered_late_in_a_shutdown_is_given_back(
+    jobs: Jobs, clock: FakeClock, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs._shutdown_timeout = 1.0
+    cancel_attempts = Runner._cancel_attempts
+
+    async def past_the_time_for_claims(self: Runner, until: float) -> None:
+        await cancel_attempts(self, until)
+        asyncio.get_running_loop().call_later(0.05, store.answer_claims.set)
+
+    monkeypatch.setattr(Runner, "_cancel_attempts", past_the_time_for_claims)
+
+    @jobs.task
+    async def work() -> None:
+        raise AssertionError("the runner is stopping")
+
+    async with jobs.running():
+        await clock.advance(0.2)
+        store.answer_claims.clear()
+        handle = await jobs.enqueue(work)
+        await clock.advance(0.2)
+        assert await handle.status() is State.RUNNING
+    await store.open()
+    (job,) = await store.get([handle.id])
+    assert job is not None
+    assert (job.state, job.attempt, [record.outcome for record in job.attempts]) == (State.QUEUED, 0, ["released"])
 
 
 async def test_a_job_may_enqueue_while_the_runner_drains(jobs: Jobs, clock: FakeClock, store: FailingStore) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -66,6 +67,9 @@ class _Connection(sqlite3.Connection):
         return super().execute(sql, parameters)
 
 
+ENDING = 1.0  # seconds at most; a thread that has answered its last call has only to return, which takes microseconds
+
+
 class Hopper:
     """One SQLite connection with its thread."""
 
@@ -98,6 +102,9 @@ class Hopper:
         stopped = None if connection is None else connection.stop()
         if stopped is not None:
             await stopped
+            thread: threading.Thread | None = getattr(connection, "_thread", None)
+            if thread is not None:
+                thread.join(ENDING)
 
 
 def code_of(error: sqlite3.Error) -> int:

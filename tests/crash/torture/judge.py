@@ -19,8 +19,9 @@ from asyncjobs.store.base import HistoryBucket, Metric, Stats
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT
 from asyncjobs.store.sqlite.rows import COLUMNS, job_of
 from asyncjobs.store.sqlite.store import SQLiteStore
-from tests.crash.torture.story import Attempt, Life, Recorded, Requeue, Story, Window, unexpected
+from tests.crash.torture.story import Attempt, Life, Recorded, Requeue, Story, unexpected
 from tests.crash.torture.tasks import ALL, stamp_of
+from tests.crash.torture.windows import Window, Windows
 from tests.store.recount import counted, recount
 
 KILLED = "KilledItsProcess"  # the error type of a job that is taken for what killed its process
@@ -29,6 +30,7 @@ INTERRUPTED = "the read took too long"
 AWAKE = 1.0  # seconds from going on until a caller is told
 WAITED = BUSY_TIMEOUT + 1.0  # seconds: SQLite's wait, and until it is told
 STOOD = 4.0  # seconds
+SHUT_OUT = 0.8  # of the time from an attempt's end to its process's; all of it in those that were seen (2026-11-25)
 GIVEN_BACK = ("snoozed", "released", "lost")  # outcomes after which the attempt does not count
 BY_ITSELF = ("succeeded", "failed", "timed_out", "snoozed", "cancelled")  # outcomes that only an attempt's own runner records
 
@@ -246,10 +248,22 @@ def nobody_robbed(story: Story, jobs: Mapping[str, Job]) -> Iterator[Fault]:
             life = story.life_of(record.runner)
             if life is None:
                 continue  # killed between its first claim and the line that it is up
-            if record.outcome == "lost" and life.in_order:
+            if record.outcome == "lost" and life.in_order and not _shut_out(story, id, life):
                 yield Fault("robbed", f"attempt {record.number} of {id} was called lost, and {life.name} had not died")
             if record.outcome == "released" and life.leaving_at is None:
                 yield Fault("given back", f"attempt {record.number} of {id} was given back, and {life.name} was not leaving")
+
+
+def _shut_out(story: Story, id: str, life: Life) -> bool:
+    """Whether a process that left had no time to record this end, for others were stopped, maybe with the lock in hand.
+
+    It then ends all the same, and its rows stay running, as a killed one's do.
+    """
+    if life.leaving_at is None or life.over_at is None:
+        return False
+    ends = [attempt.ended_at for attempt in story.attempts.get(id, ()) if attempt.life is life and attempt.ended_at is not None]
+    since = max([life.leaving_at, *ends])
+    return Windows(story.stops).cover(since, life.over_at) >= SHUT_OUT * (life.over_at - since)
 
 
 # --- books ---------------------------------------------------------------------------------------------------------------
@@ -267,11 +281,17 @@ def records(story: Story, jobs: Mapping[str, Job]) -> Iterator[Fault]:
         if missing := told.get(id, Counter()) - kept:
             yield Fault("records", f"{id}: recorded {dict(missing)}, and its row has no such attempt")
         for outcome in (kept - told.get(id, Counter())).keys() & set(BY_ITSELF):
-            if all(_in_order(story, record.runner) for record in job.attempts if record.outcome == outcome):
+            if all(_tells(story, id, record.runner) for record in job.attempts if record.outcome == outcome):
                 yield Fault("records", f"{id} has an attempt that {outcome}, of which no process was told")
         began = len(story.attempts.get(id, ()))
         if sum(kept[outcome] for outcome in ("succeeded", "failed", "timed_out", "snoozed")) > began or began > len(job.attempts):
             yield Fault("records", f"{id} began {began} times, and its row knows {dict(kept)}")
+
+
+def _tells(story: Story, id: str, runner: str) -> bool:
+    """Whether this runner was told of what it recorded of the job."""
+    life = story.life_of(runner)
+    return life is not None and life.in_order and not _shut_out(story, id, life)
 
 
 def _in_order(story: Story, runner: str) -> bool:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from tests.crash.torture.ledger import Line, read
 from tests.crash.torture.parent import LEDGER, expected
-
-Window = tuple[int, int]  # from, to
+from tests.crash.torture.windows import Window
 
 
 @dataclass

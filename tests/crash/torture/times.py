@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from itertools import pairwise
 from asyncjobs.job import Job
 from asyncjobs.outcome import CRASH_DELAYS, MAX_CRASHES
 from tests.crash.torture.judge import Fault
-from tests.crash.torture.story import Attempt, Commit, Life, Story, Window
+from tests.crash.torture.story import Attempt, Commit, Life, Story
 from tests.crash.torture.tasks import RESERVED, RESERVED_SLOTS
+from tests.crash.torture.windows import Window, Windows
 
 WORST_COMMIT = 2.0  # the worst of seven tortures, some beside a busy core, was 0.7 (2026-11-25, two cores)
 WORST_TAKEOVER = 2.0
@@ -40,32 +40,6 @@ class Distribution:
 
     def __str__(self) -> str:
         return f"{self.count}: p50 {self.p50:.3f}, p99 {self.p99:.3f}, p99.9 {self.p999:.3f}, worst {self.worst:.3f} s"
-
-
-class Windows:
-    """Stretches of time, merged; answers how much of another stretch they cover."""
-
-    def __init__(self, windows: Iterable[Window]) -> None:
-        merged: list[Window] = []
-        for begin, end in sorted(windows):
-            if merged and begin <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-            else:
-                merged.append((begin, end))
-        self._windows = merged
-        self._ends = [end for _, end in merged]
-
-    def within(self, begin: int, end: int) -> list[Window]:
-        """The covered parts of this stretch."""
-        found = []
-        for first, last in self._windows[bisect_left(self._ends, begin) :]:
-            if first >= end:
-                break
-            found.append((max(first, begin), min(last, end)))
-        return found
-
-    def cover(self, begin: int, end: int) -> int:
-        return sum(last - first for first, last in self.within(begin, end))
 
 
 # --- commits -------------------------------------------------------------------------------------------------------------

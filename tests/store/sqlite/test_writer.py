@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import resource
 import shutil
@@ -10,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -55,6 +57,18 @@ async def test_a_claim_submitted_before_the_insert_still_finds_its_job(store: SQ
     await sign_on(store)
     claimed, _ = await asyncio.gather(claim(store), put(store, "a"))
     assert ids(claimed.jobs) == ["a"]
+
+
+async def test_a_claim_that_nobody_waits_for_any_more_takes_nothing(store: SQLiteStore) -> None:
+    await sign_on(store)
+    await put(store, "a")
+    async with inside.Busy(store):
+        claiming = asyncio.ensure_future(claim(store))
+        await asyncio.sleep(0)
+        claiming.cancel()
+        await asyncio.wait({claiming})
+    await put(store, "b")  # whose commit comes no earlier
+    assert (await one(store, "a")).state is State.QUEUED
 
 
 async def test_what_arrives_during_a_commit_shares_the_next(store: SQLiteStore) -> None:
@@ -199,6 +213,26 @@ async def test_an_operation_submitted_while_close_drains_is_refused(store: SQLit
             await put(store, "a")
         busy.end()
         await closing
+
+
+async def test_no_thread_outlives_close(store: SQLiteStore, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even one that the system lets wait between its last answer and its end."""
+    before = set(threading.enumerate())
+
+    class Slow(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "completed" in record.getMessage():
+                time.sleep(0.02)
+
+    handler, driver = Slow(), logging.getLogger("aiosqlite")
+    caplog.set_level(logging.DEBUG, logger="aiosqlite")
+    driver.addHandler(handler)
+    other = SQLiteStore(store.path)
+    await other.open()
+    await other.close()
+    after = set(threading.enumerate())
+    driver.removeHandler(handler)
+    assert after <= before
 
 
 async def test_a_cancelled_close_goes_on_and_the_next_waits_for_it(path: Path) -> None:
