@@ -45,7 +45,7 @@ def test_whatever_fails_nobody_is_lied_to_and_the_store_recovers(tmp_path: Path)
 def test_the_sweep_sees_a_log_that_is_gone_on_with_after_a_failed_sync(tmp_path: Path) -> None:
     status, counts, said = sweep(tmp_path, "--kind", "sync-lost", "--points", str(CANARY_POINTS), "--canary", "log-kept")
     assert counts["bad"] > 0, said
-    assert status == 1
+    assert status == 0, said
 
 
 @pytest.mark.parametrize(

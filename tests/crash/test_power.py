@@ -40,7 +40,7 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
 def test_the_campaign_sees_that_a_guard_is_missing(tmp_path: Path, canary: str, fault: str) -> None:
     status, counts, said = campaign(tmp_path, "--images", str(CANARY_IMAGES), "--canary", canary)
     assert counts["faults"][fault] > 0, said
-    assert status == 1
+    assert status == 0, said
 
 
 # --- the rebuilt disk ----------------------------------------------------------------------------------------------------

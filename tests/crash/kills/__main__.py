@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.crash.ending import end, end_canary
 from tests.crash.kills.campaign import Campaign, Tally
 from tests.crash.kills.canaries import CANARIES
 from tests.crash.kills.judge import Verdict, judge
@@ -49,6 +50,8 @@ class Result:
         failures = [*self.tally.failures, *map(str, self.verdict.findings)]
         if self.verdict.acknowledged < ENOUGH * self.tally.kills:
             failures.append(f"{self.verdict.acknowledged} acknowledged enqueues at {self.tally.kills} kills prove too little")
+        if not self.tally.kills:
+            failures.append("nothing was killed")
         for point in POINTS:
             if self.tally.point_kills[point.name] < self.each_point:
                 failures.append(f"{point.name}: {self.tally.point_kills[point.name]} of {self.each_point} kills")
@@ -91,7 +94,10 @@ def main() -> int:
         )
         if result.tally.failures:
             break
-    return _tell(result, options.json)
+    _tell(result, options.json)
+    if options.canary:
+        return end_canary(options.canary, seen=bool(result.verdict.findings))
+    return end(not result.failures)
 
 
 def _options() -> argparse.Namespace:
@@ -106,7 +112,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--echo", action="store_true", help="tell the store each attempt's end twice, which must change nothing")
-    parser.add_argument("--canary", default="", choices=sorted(CANARIES), help="break this in the app; the campaign must fail")
+    parser.add_argument(
+        "--canary",
+        default="",
+        choices=sorted(CANARIES),
+        help="break this in the app, and see whether the campaign notices (unfenced finish: with --echo)",
+    )
     parser.add_argument("--data", type=Path, help="where the folders are made (the system's temporary folder)")
     parser.add_argument("--keep", action="store_true", help="keep the folders of those that hold, too")
     parser.add_argument("--json", type=Path, help="write the figures here")
@@ -162,7 +173,7 @@ def _add(total: Tally, tally: Tally) -> None:
     total.drained = max(total.drained, tally.drained)
 
 
-def _tell(result: Result, json_file: Path | None) -> int:
+def _tell(result: Result, json_file: Path | None) -> None:
     shown: Counter[str] = Counter()
     for failure in result.failures:
         invariant = failure.partition(":")[0]
@@ -184,7 +195,6 @@ def _tell(result: Result, json_file: Path | None) -> int:
         figures["each_point"] = result.each_point
         del figures["findings"]  # they are among the failures
         json_file.write_text(json.dumps(figures, indent=1))
-    return 1 if result.failures else 0
 
 
 def _mean(values: list[float]) -> float:

@@ -8,6 +8,7 @@ import secrets
 import sys
 from pathlib import Path
 
+from tests.crash.ending import end
 from tests.crash.torture import campaign, canaries
 
 
@@ -30,7 +31,7 @@ def main() -> int:
     print(result)
     if options.json is not None:
         options.json.write_text(json.dumps(result.as_json()))
-    return 0 if result.passed else 1
+    return end(result.passed)
 
 
 if __name__ == "__main__":
