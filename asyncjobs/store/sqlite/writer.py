@@ -81,11 +81,6 @@ class Operation:
     outcome: Any = field(default=None)  # a value, or an exception; written by the thread
     settled: bool = field(default=False)  # the outcome stands, whatever becomes of the rest of the batch; written by the thread
 
-    @property
-    def moot(self) -> bool:
-        """Whether it is a claim that nobody waits for any more: jobs that it took would count as crashed ones."""
-        return self.rank is Rank.CLAIM and self.future.cancelled()
-
 
 class Writer:
     """Lives on one event loop, from open() to close()."""
@@ -326,8 +321,7 @@ class Writer:
         transaction = Transaction(connection, max(operation.now for operation in batch))
         connection.execute("BEGIN IMMEDIATE")
         for operation in batch:
-            if not operation.moot:
-                operation.outcome = operation.act(transaction)
+            operation.outcome = operation.act(transaction)
         transaction.flush()
         connection.execute("COMMIT")
         return transaction

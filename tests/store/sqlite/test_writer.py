@@ -59,18 +59,6 @@ async def test_a_claim_submitted_before_the_insert_still_finds_its_job(store: SQ
     assert ids(claimed.jobs) == ["a"]
 
 
-async def test_a_claim_that_nobody_waits_for_any_more_takes_nothing(store: SQLiteStore) -> None:
-    await sign_on(store)
-    await put(store, "a")
-    async with inside.Busy(store):
-        claiming = asyncio.ensure_future(claim(store))
-        await asyncio.sleep(0)
-        claiming.cancel()
-        await asyncio.wait({claiming})
-    await put(store, "b")  # whose commit comes no earlier
-    assert (await one(store, "a")).state is State.QUEUED
-
-
 async def test_what_arrives_during_a_commit_shares_the_next(store: SQLiteStore) -> None:
     statements = await inside.traced(store)
     async with inside.Busy(store) as busy:
