@@ -65,9 +65,12 @@ class Tally:
         self.counters: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.history: defaultdict[tuple[int, str, str, Metric, int], int] = defaultdict(int)
 
-    def inserted(self, queue: str, task: str, now: int) -> None:
-        self.counters[queue, State.QUEUED] += 1
-        self._count(queue, task, Metric.ENQUEUED, now)
+    def __bool__(self) -> bool:
+        return bool(self.counters or self.history)
+
+    def inserted(self, queue: str, task: str, now: int, count: int = 1) -> None:
+        self.counters[queue, State.QUEUED] += count
+        self._count(queue, task, Metric.ENQUEUED, now, count)
 
     def claimed(self, queue: str, task: str, *, retrying: bool, was_held: bool, waited: int, now: int) -> None:
         """A queued job began to run, `waited` ms after it was due. retrying: it had an attempt behind it before."""
@@ -132,9 +135,9 @@ class Tally:
         self.counters[queue, RETRYING] -= retrying
         self.counters[queue, HELD] -= held
 
-    def _count(self, queue: str, task: str, metric: Metric, now: int) -> None:
-        self.counters[queue, total_of(metric)] += 1
-        self.history[now - now % HISTORY_STEP, queue, task, metric, NO_BUCKET] += 1
+    def _count(self, queue: str, task: str, metric: Metric, now: int, count: int = 1) -> None:
+        self.counters[queue, total_of(metric)] += count
+        self.history[now - now % HISTORY_STEP, queue, task, metric, NO_BUCKET] += count
 
     def _measure(self, queue: str, task: str, metric: Metric, milliseconds: int, now: int) -> None:
         self.history[now - now % HISTORY_STEP, queue, task, metric, bucket_of(max(milliseconds, 0))] += 1

@@ -7,6 +7,9 @@ import os
 from asyncjobs.errors import StoreUnavailable
 
 DATABASE, LOG, LOCKS = "", "-wal", "-shm"  # what each is called beyond the database's own path
+# Nanoseconds. A folder's time of change tells changes apart that lie further from each other than a tick of the kernel's clock
+# (1 to 10 ms): once a file in it was written so much later, the time stays only while nothing comes or goes.
+SETTLED = 100_000_000
 
 
 class Files:
@@ -14,20 +17,33 @@ class Files:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._known: dict[str, tuple[int, int] | None] = {}  # by suffix; the writer's thread's
+        self._folder = os.path.dirname(path) or "."
+        self._known: dict[str, tuple[int, int] | None] = {}  # by suffix; the thread's whose connection it is, as is what follows
+        self._unchanged: tuple[int, int, int] | None = None  # the folder when all stood; None: not known
 
     def note(self, *suffixes: str) -> None:
         """These are ours, as they stand now."""
         for suffix in suffixes:
-            self._known[suffix] = _identity_of(self._path + suffix)
+            self._known[suffix] = _identity_of(_look(self._path + suffix))
+        self._unchanged = None
 
     def stands(self, suffix: str) -> bool:
         """Whether what we have open is what others would open."""
-        return _identity_of(self._path + suffix) == self._known[suffix]
+        return _identity_of(_look(self._path + suffix)) == self._known[suffix]
 
     @property
     def all_stand(self) -> bool:
-        return all(map(self.stands, self._known))
+        """Whether each of them does. One look at the folder tells, as long as nothing at all has come or gone in it."""
+        found = _look(self._folder)
+        folder = None if found is None else (found.st_dev, found.st_ino, found.st_mtime_ns)
+        if folder is not None and folder == self._unchanged:
+            return True
+        files = {suffix: _look(self._path + suffix) for suffix in self._known}
+        all_stand = all(_identity_of(files[suffix]) == known for suffix, known in self._known.items())
+        written = max((file.st_mtime_ns for file in files.values() if file is not None), default=0)
+        settled = folder is not None and written - folder[2] > SETTLED
+        self._unchanged = folder if all_stand and settled else None
+        return all_stand
 
     @property
     def others_write(self) -> bool:
@@ -50,10 +66,14 @@ class Files:
         return StoreUnavailable(f"{gone} was removed or replaced while it was open. {held}")
 
 
-def _identity_of(path: str) -> tuple[int, int] | None:
-    """Device and inode. By stat: opening the file in this process and closing it would drop SQLite's locks on it."""
+def _look(path: str) -> os.stat_result | None:
+    """By stat: opening a file in this process and closing it would drop SQLite's locks on it."""
     try:
-        found = os.stat(path)
+        return os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+
+
+def _identity_of(file: os.stat_result | None) -> tuple[int, int] | None:
+    """Device and inode."""
+    return None if file is None else (file.st_dev, file.st_ino)

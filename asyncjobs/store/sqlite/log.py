@@ -15,7 +15,7 @@ logger = logging.getLogger("asyncjobs.store")
 CHECKPOINT_CHANGES = 20_000
 # Bytes that the log may grow by between checkpoints, for large rows and for what siblings write. Once checkpointed and read by
 # nobody it is begun anew, and cut to LOG_KEPT first, so that growth past that is seen again.
-LOG_GROWTH = LOG_KEPT = 16 << 20
+LOG_GROWTH = LOG_KEPT = 4 << 20
 
 
 class Log:

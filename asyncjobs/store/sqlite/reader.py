@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from asyncjobs.clock import Clock
 from asyncjobs.errors import StoreClosed
-from asyncjobs.job import PRIORITIES, Job
+from asyncjobs.job import PRIORITIES, Job, State
 from asyncjobs.store.base import (
     COUNT_LIMIT,
     HistoryBucket,
@@ -25,7 +25,7 @@ from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import Hopper, unavailable
 from asyncjobs.store.sqlite.files import DATABASE, Files
 from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, job_of, runner_of
-from asyncjobs.store.tally import HELD, RETRYING, TOTALS, buckets_of, total_of
+from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, TOTALS, buckets_of, total_of
 
 V = TypeVar("V")
 Judge = Callable[[sqlite3.Cursor], Callable[[str], bool]]  # who is alive, by the rows a cursor sees; on the reader's thread
@@ -84,12 +84,16 @@ class SQLiteReader:
 
     async def history(self, *, since: int, until: int, queue: str | None) -> list[HistoryBucket]:
         statement = "SELECT at, queue, task, metric, bucket, n FROM history WHERE at >= ? AND at < ?"
-        rows = await self._read(lambda cursor: cursor.execute(statement, (since, until)).fetchall())
-        return buckets_of(
-            (at, of_queue, task, Metric(metric), bucket, n)
-            for at, of_queue, task, metric, bucket, n in rows
-            if queue in (None, of_queue)
-        )
+
+        def read(cursor: sqlite3.Cursor) -> tuple[list[Any], list[Any]]:
+            return cursor.execute(statement, (since, until)).fetchall(), cursor.execute(sql.NOT_COUNTED).fetchall()
+
+        counted, uncounted = await self._read(read)
+        found = Counter({(at, of, task, Metric(metric), bucket): n for at, of, task, metric, bucket, n in counted})
+        for of, task, at, n, _ in uncounted:
+            if since <= at < until:
+                found[at, of, task, Metric.ENQUEUED, NO_BUCKET] += n
+        return buckets_of((*key, n) for key, n in found.items() if queue in (None, key[1]))
 
     async def orphans(self, limit: int, judge: Judge) -> list[Job]:
         def find(cursor: sqlite3.Cursor) -> list[Any]:
@@ -134,8 +138,11 @@ _PRAGMAS = ("query_only = 1", "busy_timeout = 5000", "wal_autocheckpoint = 0", "
 
 def _stats(cursor: sqlite3.Cursor, now: int, alive: Callable[[str], bool]) -> Stats:
     counters: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for queue, key, n in cursor.execute("SELECT queue, key, n FROM counters"):
+    for queue, key, n in cursor.execute(sql.COUNTERS):
         counters[queue][key] = n
+    for queue, _, _, count, _ in cursor.execute(sql.NOT_COUNTED):
+        for key in (State.QUEUED, total_of(Metric.ENQUEUED)):
+            counters[queue][key] = counters[queue].get(key, 0) + count
     running: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for runner, queue, n in cursor.execute(sql.RUNNING):
         running[runner][queue] = n

@@ -81,7 +81,10 @@ CREATE TABLE generation (number INTEGER NOT NULL);
 INSERT INTO generation VALUES (0);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+# Up to which seq the counters and history know of inserts; see writer.Transaction.flush.
+_COUNTED = "INSERT INTO counters (queue, key, n) SELECT '', 'counted', coalesce(max(seq), 0) FROM jobs"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED)
 VERSION = len(MIGRATIONS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncjobs.store.base import HISTORY_STEP
 from asyncjobs.store.sqlite.rows import COLUMNS, INSERTED
 
 # the unique index on id
@@ -88,6 +89,16 @@ COUNT = "INSERT INTO counters (queue, key, n) VALUES (?, ?, ?) ON CONFLICT DO UP
 RECORD = """
 INSERT INTO history (at, queue, task, metric, bucket, n) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n
 """
+
+# the primary key; jobs that the counters don't know of yet: all of them are queued, and none has ever been anything else
+_NOT_COUNTED = "seq > (SELECT n FROM counters WHERE queue = '' AND key = 'counted')"
+NOT_COUNTED = f"""
+SELECT queue, name, enqueued_at - enqueued_at % {HISTORY_STEP} AS at, count(*), max(seq) FROM jobs WHERE {_NOT_COUNTED} GROUP BY queue, name, at
+"""
+COUNTED = "SELECT n FROM counters WHERE queue = '' AND key = 'counted'"
+ALL_COUNTED = "UPDATE counters SET n = ? WHERE queue = '' AND key = 'counted'"
+COUNTERS = "SELECT queue, key, n FROM counters WHERE queue <> ''"
+COUNTED_QUEUES = "SELECT DISTINCT queue FROM counters WHERE queue <> ''"
 
 REGISTER = """
 INSERT INTO runners (id, pid, host, version, started_at, boot_id, pid_started, queues, tasks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -116,8 +116,8 @@ class SQLiteStore:
         connection.execute("PRAGMA synchronous = FULL")
         (generation,) = connection.execute("UPDATE generation SET number = number + 1 RETURNING number").fetchall()[0]
         self._floor = generation << GENERATION_BITS
-        (latest,) = connection.execute("SELECT max(at) FROM history").fetchall()[0]
-        self._latest_now = latest or 0
+        ((latest,),) = connection.execute("SELECT max(at) FROM history").fetchall()
+        self._latest_now = max([latest or 0, *(at for _, _, at, _, _ in connection.execute(sql.NOT_COUNTED))])
 
     async def close(self) -> None:
         writer, self._writer = self._writer, None
@@ -302,8 +302,11 @@ class SQLiteStore:
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         def act(transaction: Transaction) -> int:
             gone = _prune(transaction, ended_before, limit)
-            _give_pages_back(transaction)
+            freed = _give_pages_back(transaction)
             if gone < limit:
+                transaction.shrunk = bool(gone or freed)
+                transaction.count_inserts()  # among them may be old ones
+                transaction.flush()
                 self._forget_the_dead(transaction)
                 transaction.cursor.execute("DELETE FROM history WHERE at < ?", (self._latest_now - HISTORY_KEPT,))
             return gone
@@ -354,12 +357,12 @@ class SQLiteStore:
 
 
 def _insert(transaction: Transaction, jobs: Sequence[NewJob], now: int) -> list[Inserted]:
-    execute, tally = transaction.cursor.execute, transaction.tally
+    cursor, execute = transaction.cursor, transaction.cursor.execute
     answers = []
     for job in jobs:
         created = execute(sql.INSERT, insert_of(job, now)).rowcount == 1
         if created:
-            tally.inserted(job.queue, job.name, now)
+            transaction.inserted_to = cursor.lastrowid or 0
             transaction.woken.add(job.queue)
             answers.append(Inserted(job.id, True))
         else:
@@ -431,8 +434,9 @@ def _requeue(transaction: Transaction, id: str, now: int) -> bool:
 
 def _make_due(transaction: Transaction, now: int) -> None:
     """The wall clock was set back: who waits must not wait until the clock has made up for it."""
-    queues = [queue for (queue,) in transaction.cursor.execute("SELECT DISTINCT queue FROM counters").fetchall()]
-    for queue in queues:
+    transaction.count_inserts()  # the counters, and what is to be added to them, name every queue that has jobs
+    counted = transaction.cursor.execute(sql.COUNTED_QUEUES).fetchall()
+    for queue in {queue for (queue,) in counted} | {queue for queue, _ in transaction.tally.counters}:
         for priority in PRIORITIES:
             transaction.cursor.execute(sql.MAKE_DUE, {"now": now, "queue": queue, "priority": priority})
         transaction.woken.add(queue)
@@ -460,9 +464,14 @@ def _prune(transaction: Transaction, ended_before: Mapping[State, int], limit: i
     return len(old)
 
 
-def _give_pages_back(transaction: Transaction) -> None:
-    """Shrink the file by some of its free pages. One at a time: the driver takes one step of this pragma, which frees one page."""
+def _give_pages_back(transaction: Transaction) -> int:
+    """Shrink the file by some of its free pages; by how many.
+
+    One at a time: the driver takes one step of this pragma, which frees one page.
+    """
     execute = transaction.cursor.execute
     (free,) = execute("PRAGMA freelist_count").fetchall()[0]
-    for _ in range(min(free, PAGES_GIVEN_BACK)):
+    count: int = min(free, PAGES_GIVEN_BACK)
+    for _ in range(count):
         execute("PRAGMA incremental_vacuum(1)").fetchall()
+    return count

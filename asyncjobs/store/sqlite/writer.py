@@ -38,6 +38,9 @@ _WORTH_REOPENING = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLIT
 Failure = sqlite3.Error | StoreUnavailable  # of the store: of everybody in the batch
 
 
+UNCOUNTED = 1_000  # inserts that may wait to be counted: what a reader of the counters has to look through
+
+
 class Rank(IntEnum):
     """The order within a transaction: a claim finds what its batch has inserted and put back."""
 
@@ -49,7 +52,7 @@ class Rank(IntEnum):
 class Transaction:
     """What an operation sees while it is carried out, on the connection's thread."""
 
-    __slots__ = ("connection", "cursor", "now", "tally", "woken")
+    __slots__ = ("connection", "cursor", "inserted_to", "now", "shrunk", "tally", "woken")
 
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         self.connection = connection
@@ -57,14 +60,39 @@ class Transaction:
         self.tally = Tally()
         self.now = now  # the latest of the batch's inserts and changes: a claim is not earlier than what it may find
         self.woken: set[str] = set()  # queues that may have got work
+        self.inserted_to = 0  # the seq of the last insert, if there was one
+        self.shrunk = False  # pages have left the file, for the time being the last: a checkpoint makes it so on disk
 
     def flush(self) -> None:
-        """Write what the tally has gathered."""
+        """Write what the tally has gathered.
+
+        Inserts are counted with the next change of another kind, or when they are many; until then who reads the counters adds
+        the rows that are not counted. So a commit that only inserts writes no page but the job's own.
+        """
+        if self.tally:
+            self.count_inserts()
+        elif self.inserted_to:
+            (counted,) = self.cursor.execute(sql.COUNTED).fetchone()
+            if self.inserted_to - counted > UNCOUNTED:
+                self.count_inserts()
+        self._write_tally()
+
+    def count_inserts(self) -> None:
+        """Have the tally know of every job there is."""
+        counted = 0
+        for queue, task, at, count, seq in self.cursor.execute(sql.NOT_COUNTED).fetchall():
+            self.tally.inserted(queue, task, at, count)
+            counted = max(counted, seq)
+        if counted:
+            self.cursor.execute(sql.ALL_COUNTED, (counted,))
+
+    def _write_tally(self) -> None:
         counters = [(queue, key, n) for (queue, key), n in self.tally.counters.items() if n]
         if counters:
             self.cursor.executemany(sql.COUNT, counters)
         if self.tally.history:
             self.cursor.executemany(sql.RECORD, [(*key, n) for key, n in self.tally.history.items()])
+        self.tally = Tally()
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +121,7 @@ class Writer:
         self._hopper = Hopper(self._database)
         self._pending: list[Operation] = []  # appended by submit(), taken by _run()
         self._arrived = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop  # set by open()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._synchronous = ""  # as the connection has it; the thread's
@@ -104,6 +133,7 @@ class Writer:
 
     async def open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
         """Connect; `prepare` makes the file ours. sqlite3 errors come through, and nothing stays open then."""
+        self._loop = asyncio.get_running_loop()
         await self._connect(prepare)
         self._task = spawn(self._run(), name="asyncjobs writer")
 
@@ -133,7 +163,7 @@ class Writer:
         """Put this into the next transaction; the future has its value once that is committed."""
         if self._closing or self._task is None or self._task.done():
             raise StoreClosed
-        future: asyncio.Future[Any] = self._task.get_loop().create_future()
+        future: asyncio.Future[Any] = self._loop.create_future()
         self._pending.append(Operation(rank, synced, act, future, now, rows, ids))
         self._arrived.set()
         return future
@@ -191,7 +221,7 @@ class Writer:
         try:
             if self._needs_reopening:
                 await self._reopen()
-            failed = await self._hopper.call(lambda connection: self._commit(connection, batch))
+            failed = await self._hopper.call(lambda connection: self._commit(connection, batch, answer=self._answer))
             if isinstance(failed, sqlite3.Error) and code_of(failed) == sqlite3.SQLITE_IOERR:
                 maybe_stored = True
                 failed = await self._again(batch, failed)
@@ -207,8 +237,7 @@ class Writer:
             self._fail(batch, error, maybe_stored=True)
             raise
         finally:
-            for operation in batch:
-                _resolve(operation)
+            _resolve_all(batch)
 
     async def _again(self, batch: list[Operation], failed: sqlite3.Error) -> Failure | None:
         """After an I/O error: look with fresh eyes, and do what is idempotent once more.
@@ -273,30 +302,44 @@ class Writer:
         self._files.note(LOG, LOCKS)
         self._log.begin()
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[Operation]) -> Failure | None:
-        """Carry the batch out in one transaction; the error when the store failed, None when every outcome is written."""
+    def _commit(
+        self, connection: sqlite3.Connection, batch: list[Operation], answer: Callable[[list[Operation]], None] | None = None
+    ) -> Failure | None:
+        """Carry the batch out in one transaction; the error when the store failed, None when every outcome is written.
+
+        answer: called once they stand, before a checkpoint; where it isn't given, the outcomes are not the last word.
+        """
         todo = sorted((operation for operation in batch if not operation.settled), key=lambda operation: operation.rank)
         if gone := self._gone(connection):
             return gone
         turn = self._gate.enter()
         try:
-            woken = self._transact(connection, todo)
+            done = self._transact(connection, todo)
             if gone := self._gone(connection):  # it went while this was written
                 for operation in todo:
                     operation.outcome = self._failure(operation, gone, maybe_stored=True)
-            elif self._log.is_long(connection):
-                self._needs_reopening = not self._log.checkpoint(connection)
+            else:
+                if answer is not None:
+                    answer(todo)
+                if any(transaction.shrunk for transaction in done) or self._log.is_long(connection):
+                    self._needs_reopening = not self._log.checkpoint(connection)
         except sqlite3.Error as error:
             self._needs_reopening = code_of(error) in _WORTH_REOPENING
             return error
         finally:
             if turn:
                 self._gate.leave()
+        woken = set[str]().union(*(transaction.woken for transaction in done))
         if woken and self._gate.siblings:
             self._waker.tell(self._gate.siblings, woken)
         return None
 
-    def _transact(self, connection: sqlite3.Connection, batch: list[Operation]) -> set[str]:
+    def _answer(self, batch: list[Operation]) -> None:
+        """Tell the callers at once: they needn't wait for a checkpoint, nor for the writer's own task to be told of the commit."""
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_resolve_all, batch)
+
+    def _transact(self, connection: sqlite3.Connection, batch: list[Operation]) -> list[Transaction]:
         """One transaction; where one operation's data is bad, one for each, so that only that one fails. Store errors escape."""
         try:
             transaction = self._try(connection, batch)
@@ -307,11 +350,11 @@ class Writer:
                 raise
             if len(batch) == 1:
                 batch[0].outcome, batch[0].settled = _of_its_data(error), True
-                return set()
-            return set().union(*(self._transact(connection, [operation]) for operation in batch))
+                return []
+            return [done for operation in batch for done in self._transact(connection, [operation])]
         for operation in batch:
             operation.settled = True
-        return transaction.woken
+        return [transaction]
 
     def _try(self, connection: sqlite3.Connection, batch: list[Operation]) -> Transaction:
         level = "FULL" if any(operation.synced for operation in batch) else "NORMAL"
@@ -353,6 +396,11 @@ def _as_first(before: Any, after: Any) -> Any:
         Inserted(found.id, found.created or (made.created and made.id == found.id))
         for made, found in zip(before, after, strict=True)
     ]
+
+
+def _resolve_all(batch: list[Operation]) -> None:
+    for operation in batch:
+        _resolve(operation)
 
 
 def _resolve(operation: Operation) -> None:

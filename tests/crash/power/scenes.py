@@ -27,6 +27,7 @@ from tests.crash.power.marked import MarkedStore
 from tests.crash.power.recording import Recorder
 from tests.crash.power.vfs import File, Go, Interposer, Unsynced
 from tests.store import acts
+from tests.store.sqlite import inside
 
 DELAY = 0.5  # seconds that a slow sync takes
 TICK = 0.002  # seconds between looks at how late the loop is
@@ -64,6 +65,7 @@ async def failed_checkpoint(interposer: Interposer) -> list[str]:
         _fail_next_sync(disk)
         with mock.patch.object(log, "CHECKPOINT_CHANGES", 0):
             await acts.put(store, "struck", survives="crash")
+            await inside.idle(store)
         await acts.put(store, "behind")
         cut = len(disk.recorder.events)
     return await _after_cut(disk, cut)
@@ -103,9 +105,11 @@ async def _end_that_fails(store: MarkedStore, disk: FaultyDisk) -> None:
     reader.execute("BEGIN").execute("SELECT count(*) FROM jobs").fetchall()
     with mock.patch.object(log, "CHECKPOINT_CHANGES", 0):
         await acts.put(store, "kept to a part")
+        await inside.idle(store)
         reader.close()
         _fail_next_sync(disk, after=2)  # the commit's, and the checkpoint's of the log; then comes that of the database
         await acts.put(store, "struck")
+        await inside.idle(store)
 
 
 async def _unsynced_work(store: MarkedStore) -> None:

@@ -222,7 +222,7 @@ async def test_a_cancelled_claim_leaves_its_jobs_running_for_the_runner_to_find(
     await asyncio.sleep(0)
     claiming.cancel()
     await asyncio.wait([claiming])
-    await put(store, "b")
+    await put(store, "b", queue="another")  # answered no earlier than the claim is carried out
     assert set((await store.beat("r1", now=NOW)).held) == {"a"}
 
 

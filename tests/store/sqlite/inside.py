@@ -22,6 +22,11 @@ async def on_thread(store: SQLiteStore, function: Callable[[sqlite3.Connection],
     return await writer(store)._hopper.call(function)
 
 
+async def idle(store: SQLiteStore) -> None:
+    """Return when what follows a commit is over: callers are answered before a checkpoint."""
+    await on_thread(store, lambda _: None)
+
+
 async def pragma(store: SQLiteStore, name: str) -> Any:
     return await on_thread(store, lambda connection: connection.execute(f"PRAGMA {name}").fetchall()[0][0])
 

@@ -63,6 +63,7 @@ async def checkpointed(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> s
     """Let every commit be followed by a checkpoint; the connection that takes it."""
     monkeypatch.setattr(log_module, "CHECKPOINT_CHANGES", 0)
     await put(store, "first")
+    await inside.idle(store)
     helper = inside.writer(store)._log._checkpointer
     assert helper is not None
     return helper
@@ -94,6 +95,7 @@ async def test_a_checkpoint_is_taken_while_the_write_lock_is_held(
 
     await inside.on_thread(store, lambda _: helper.set_trace_callback(try_to_write))
     await put(store, "a")
+    await inside.idle(store)
     assert tried == ["database is locked"]
 
 
@@ -103,6 +105,7 @@ async def test_a_checkpoint_moves_the_log_into_the_database(
     before = os.stat(path).st_size
     await checkpointed(store, monkeypatch)
     await put(store, "a", args="x" * 500_000)
+    await inside.idle(store)
     assert os.stat(path).st_size > before + 400_000
 
 
@@ -127,6 +130,7 @@ async def test_a_failing_checkpoint_fails_no_commit(
     inside.writer(store)._log._checkpointer = failing  # type: ignore[assignment]
     await put(store, "a")
     await put(store, "b")
+    await inside.idle(store)
     assert failing.tried == 2
     assert "the checkpoint failed" in caplog.text
     assert sorted(ids(await everything(store))) == ["a", "b", "first"]
@@ -140,6 +144,7 @@ async def test_a_checkpoint_that_could_not_sync_the_log_has_it_emptied_before_th
     inside.writer(store)._log._checkpointer = failing  # type: ignore[assignment]
     before = await inside.on_thread(store, id)
     await put(store, "a")
+    await inside.idle(store)
     monkeypatch.setattr("asyncjobs.store.sqlite.log.CHECKPOINT_CHANGES", 1_000)
     assert os.stat(f"{path}-wal").st_size > 0
     sizes: list[int] = []

@@ -35,6 +35,7 @@ def fill(path: Path, many: int) -> None:
         connection.execute(FILL, values)
     counters = [("default", State.QUEUED, 2 * many), ("default", State.SUCCEEDED, many)]
     connection.executemany("INSERT INTO counters VALUES (?, ?, ?)", counters)
+    connection.execute("UPDATE counters SET n = (SELECT max(seq) FROM jobs) WHERE key = 'counted'")
     connection.execute("COMMIT")
     connection.close()
 

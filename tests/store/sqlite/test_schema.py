@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from asyncjobs.errors import ConfigurationError, StoreMismatch
+from asyncjobs.job import State
+from asyncjobs.store.base import Metric
 from asyncjobs.store.sqlite import place, schema
 from asyncjobs.store.sqlite.store import SQLiteStore
-from tests.store.acts import everything, put, sign_on
+from tests.store.acts import NOW, everything, put, sign_on
 from tests.store.sqlite import inside
 from tests.store.sqlite.children import Children
 
@@ -293,6 +295,25 @@ async def test_a_crash_within_the_migration_leaves_an_empty_file_that_migrates(p
     await store.open()
     await put(store, "a")
     assert await inside.pragma(store, "auto_vacuum") == 2
+    await store.close()
+
+
+async def test_a_file_of_the_first_schema_keeps_its_counters(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There every insert was counted by itself."""
+    with monkeypatch.context() as first:
+        first.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        first.setattr(schema, "VERSION", 1)
+        connection = sqlite3.connect(path, isolation_level=None)
+        schema.prepare(connection, str(path))
+    connection.execute("INSERT INTO jobs (id, name, queue, priority, run_at, enqueued_at, scheduled_at, survives, policy, args, meta)"
+                       "VALUES ('a', 'work', 'default', 1, 0, 0, 0, 'power', '[20,null,0.25,null,null,true]', '{}', '{}')")  # fmt: skip
+    connection.execute("INSERT INTO counters VALUES ('default', 'queued', 1), ('default', 'total_enqueued', 1)")
+    connection.close()
+    store = SQLiteStore(path)
+    await store.open()
+    await put(store, "b")
+    queue = (await store.stats(now=NOW)).queues["default"]
+    assert (queue.states[State.QUEUED], queue.totals[Metric.ENQUEUED]) == (2, 2)
     await store.close()
 
 
