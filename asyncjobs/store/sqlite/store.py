@@ -301,11 +301,11 @@ class SQLiteStore:
 
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         def act(transaction: Transaction) -> int:
+            transaction.count_inserts()  # of what is removed here, too, and of history that is old
             gone = _prune(transaction, ended_before, limit)
             freed = _give_pages_back(transaction)
             if gone < limit:
                 transaction.shrunk = bool(gone or freed)
-                transaction.count_inserts()  # among them may be old ones
                 transaction.flush()
                 self._forget_the_dead(transaction)
                 transaction.cursor.execute("DELETE FROM history WHERE at < ?", (self._latest_now - HISTORY_KEPT,))

@@ -117,16 +117,17 @@ def _add(least: Counter[str], row: Row, outcomes: Counter[str]) -> None:
         if metric is not None:
             least[metric] += count
             least["run"] += count * (metric in TIMED)
-    if row.state == FAILED:
-        least["dead"] += 1
-        least["failures"] += bool(row.records) and row.records[-1].outcome == "lost"
+    least["failures"] += sum(record.guilty for record in row.records)
     least["cancelled"] += row.state == CANCELLED
-    least["dead"] += _resets(row)
+    least["dead"] += (row.state == FAILED) + _resets(row)
 
 
 def _resets(row: Row) -> int:
     """How often it had failed for good before, and was requeued."""
-    return sum(later.number == 1 and earlier.outcome in FINAL for earlier, later in pairwise(row.records))
+    again = sum(later.number == 1 and earlier.outcome in FINAL for earlier, later in pairwise(row.records))
+    guilty_again = sum(record.guilty for record in row.records[:-1])
+    waits_again = bool(row.records) and row.records[-1].guilty and row.state != FAILED
+    return again + guilty_again + waits_again
 
 
 def _by_ledger(story: Story, row: Row) -> Counter[str]:

@@ -21,6 +21,7 @@ class Record:
     outcome: str
     runner: str
     started_at: int
+    guilty: bool = False  # lost, and found to have killed its process
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ _HISTORY = "SELECT {0}, metric, sum(n) FROM history GROUP BY {0}, metric"
 def _row(row: tuple[str, str, str, int, int, int, int, int, str | None, str | None, str | None]) -> Row:
     id, task, queue, state, attempt, token, crashes, hold, result, error, attempts = row
     records = tuple(
-        Record(number, outcome, runner, started_at) for number, outcome, runner, started_at, *_ in json.loads(attempts or "[]")
+        Record(number, outcome, runner, started_at, outcome == "lost" and error_of_it is not None)
+        for number, outcome, runner, started_at, _, error_of_it in json.loads(attempts or "[]")
     )
     kind = None if error is None else json.loads(error)[0]
     return Row(id, task, queue, STATES[state], attempt, token, crashes, bool(hold), result, kind, records)

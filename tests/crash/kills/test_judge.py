@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from asyncjobs.job import Job, State
 from asyncjobs.outcome import Lost, settle
 from asyncjobs.store.sqlite.store import SQLiteStore
+from tests.crash.kills.accounts import _add
+from tests.crash.kills.found import Record, Row
 from tests.crash.kills.judge import judge
 from tests.crash.kills.ledger import FILE, Ledger
 from tests.store import acts
@@ -307,3 +310,20 @@ def test_every_invariant_has_a_story_that_breaks_it() -> None:
 
     names = {invariant.__name__.replace("_", " ") for invariant in INVARIANTS}
     assert names == {invariant for _, invariant in CONDEMNED.values()}
+
+
+def test_a_job_that_was_found_guilty_and_requeued_has_failed_for_good_each_time() -> None:
+    lost, guilty = Record(1, "lost", "r1", 1), Record(1, "lost", "r1", 1, guilty=True)
+    failed = Record(1, "failed", "r1", 1), Record(2, "failed", "r1", 1)
+
+    def recount(state: str, *records: Record) -> tuple[int, int]:
+        least: Counter[str] = Counter()
+        _add(
+            least, Row("a", "doomed", "default", state, 1, 1, 0, False, None, None, records), Counter(r.outcome for r in records)
+        )
+        return least["dead"], least["failures"]
+
+    assert recount("failed", lost, lost, guilty) == (1, 1)
+    assert recount("queued", lost, lost, guilty) == (1, 1)
+    assert recount("failed", lost, lost, guilty, *failed) == (2, 3)
+    assert recount("failed", *failed, *failed) == (2, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,14 @@ async def test_they_belong_to_the_minute_in_which_they_came(store: SQLiteStore) 
         assert await minutes(first + 1, first + 2 * MINUTE) == [(MINUTE, 1)]
         assert await minutes(first, first + MINUTE) == [(0, 2)]
         await store.cancel(["a"], now=first + MINUTE)
+
+
+async def test_what_is_removed_in_the_commit_that_ended_it_is_counted_before(store: SQLiteStore) -> None:
+    await put(store, "a")
+    async with inside.Busy(store):
+        ending = asyncio.gather(store.cancel(["a"], now=NOW), store.prune({State.CANCELLED: NOW + 1}, limit=10))
+        await asyncio.sleep(0)
+    assert (await ending)[1] == 1
+    stats = await queue(store)
+    assert (stats.states[State.QUEUED], stats.states[State.CANCELLED], stats.totals[Metric.ENQUEUED]) == (0, 0, 1)
+    assert await enqueued(store) == 1
