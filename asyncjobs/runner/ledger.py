@@ -106,7 +106,7 @@ class Ledger:
     async def _record(self, batch: Sequence[tuple[Job, Outcome]]) -> None:
         """Settle these, and write them; where a value can't be written, each by itself, so that it fails its own job alone."""
         now = self._clock.now()
-        finishes = [replace(self._settle(job, outcome, now), progress=self._last_note(job)) for job, outcome in batch]
+        finishes = [self._finish(job, outcome, now) for job, outcome in batch]
         try:
             verdicts = await self._persist(finishes, now)
         except (ValueError, TypeError, OverflowError) as error:
@@ -126,6 +126,10 @@ class Ledger:
                 self._on_settled(job, finish)
             elif verdict is Verdict.LOST:
                 logger.warning("job %s (%s): attempt %d was superseded; its outcome is dropped", job.id, job.name, job.attempt)
+
+    def _finish(self, job: Job, outcome: Outcome, now: int) -> Finish:
+        finish, note = self._settle(job, outcome, now), self._last_note(job)
+        return finish if note is None else replace(finish, progress=note)
 
     def _settle(self, job: Job, outcome: Outcome, now: int) -> Finish:
         """By policy; what policy can't digest (values that a job subclassed or overwrote) is that job's failure alone."""

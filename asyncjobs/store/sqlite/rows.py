@@ -63,7 +63,10 @@ def askable(text: str) -> str | bytes:
 
 def dumps(value: object) -> str:
     """JSON in ASCII: NUL and lone surrogates travel as escapes, which SQLite's text could not hold."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return _encode(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 def error_text(error: Error | None) -> str | None:
