@@ -3,108 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import socket
-import subprocess
-import sys
+import statistics
 import time
-import urllib.request
-from pathlib import Path
+
+from tests.bench import load
+from tests.bench.files import Files
+from tests.bench.mark import at_least
+from tests.bench.pairs import alternate
+from tests.bench.rate import Rate
+from tests.bench.row import Row
+from tests.bench.scale import Scale
+from tests.bench.server import Server
 
 CONNECTIONS = 64
+GRACE = 2.0  # seconds after the end of the load in which all that was accepted has to have run
 
 
-def measure(folder: Path, seconds: float) -> dict[str, float]:
-    """Requests a second without and with enqueue, and how many of the accepted jobs had run two seconds after the end."""
-    port = _free_port()
-    server = subprocess.Popen([sys.executable, "-m", "tests.bench.web", str(folder / "web.db"), str(port)])
-    try:
-        _wait_for(port)
-        asyncio.run(_load(port, "/noop", seconds / 3))  # warm
-        noop, _ = asyncio.run(_load(port, "/noop", seconds))
-        rate, accepted = asyncio.run(_load(port, "/job", seconds))
-        time.sleep(2)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ran") as answer:
-            ran = json.load(answer)["ran"]
-    finally:
-        server.terminate()
-        server.wait()
-    return {"noop": noop, "enqueue": rate, "accepted": accepted, "ran": ran, "executed": ran / seconds}
+def measure(scale: Scale, files: Files) -> list[Row]:
+    with Server(files.new()) as server:
+        _asked(server, "/noop", scale.loaded / 3)  # warm
+        pairs = alternate(scale.runs, lambda: _loaded(server, scale.loaded), lambda: _asked(server, "/noop", scale.loaded))
+    loaded = [one for one, _ in pairs]
+    noops = [noop for _, noop in pairs]
+    client = max(rate.cpu / rate.seconds for rate in noops)
+    asked = [rate.a_second for rate, _, _ in loaded]
+    jobs = [float(ran) for _, ran, _ in loaded]
+    return [
+        Row(
+            "web.requests", f"web app that enqueues, {CONNECTIONS} connections", "/s", asked, [noop.a_second for noop in noops],
+            statistics.median(cpu / rate.count * 1e6 for rate, _, cpu in loaded), [at_least(0.35, "ratio")], [at_least(0.5, "ratio")],
+            note=f"limit: without enqueue; the client took {client:.0%} of a core",
+        ),
+        Row(
+            "web.ran", f"of those, jobs run {GRACE:g} s after", "", jobs, [float(rate.count) for rate, _, _ in loaded],
+            bars=[at_least(1.0, "ratio")],
+        ),
+    ]  # fmt: skip
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _asked(server: Server, path: str, seconds: float) -> Rate:
+    return asyncio.run(load.closed(server.port, path, seconds, CONNECTIONS))
 
 
-def _wait_for(port: int) -> None:
-    for _ in range(400):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("the bench server did not start")
-
-
-async def _load(port: int, path: str, seconds: float) -> tuple[float, int]:
-    """Answered requests a second, and how many; every answer must be 2xx."""
-    request = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n".encode()
-    done = 0
-    began = time.perf_counter()
-
-    async def connection() -> None:
-        nonlocal done
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while time.perf_counter() - began < seconds:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 2"):
-                raise SystemExit(head.decode())
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            await reader.readexactly(length)
-            done += 1
-        writer.close()
-
-    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
-    return done / (time.perf_counter() - began), done
-
-
-def _serve(path: str, port: int) -> None:
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
-    from starlette.routing import Route
-
-    from asyncjobs import Jobs
-
-    jobs = Jobs(path, queues={"default": 100})
-    ran = 0
-
-    @jobs.task(name="noop")
-    async def noop(n: int) -> None:
-        nonlocal ran
-        ran += 1
-
-    async def plain(request: Request) -> Response:
-        return JSONResponse({"ok": True}, 202)
-
-    async def enqueue(request: Request) -> Response:
-        job = await jobs.enqueue(noop, n=1)
-        return JSONResponse({"job": job.id}, 202)
-
-    async def count(request: Request) -> Response:
-        return JSONResponse({"ran": ran})
-
-    app = Starlette(
-        routes=[Route("/noop", plain, methods=["POST"]), Route("/job", enqueue, methods=["POST"]), Route("/ran", count)],
-        lifespan=jobs.lifespan,
-    )
-    uvicorn.run(app, port=port, log_level="warning", access_log=False)
-
-
-if __name__ == "__main__":
-    _serve(sys.argv[1], int(sys.argv[2]))
+def _loaded(server: Server, seconds: float) -> tuple[Rate, int, float]:
+    """Requests accepted, how many of their jobs had run soon after, and the server's seconds of processor for both."""
+    before = server.post("/facts")
+    rate = _asked(server, "/job", seconds)
+    time.sleep(GRACE)
+    after = server.post("/facts")
+    return rate, after["ran"] - before["ran"], after["cpu"] - before["cpu"]

@@ -1,0 +1,17 @@
+"""The rows that belong together, by the name that `--only` knows them by, in the order of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tests.bench import drain, enqueue, latency, web
+from tests.bench.files import Files
+from tests.bench.row import Row
+from tests.bench.scale import Scale
+
+FAMILIES: Mapping[str, Callable[[Scale, Files], list[Row]]] = {
+    "enqueue": enqueue.measure,
+    "drain": drain.measure,
+    "latency": latency.measure,
+    "web": web.measure,
+}

@@ -1,0 +1,159 @@
+"""Database files to measure on: empty ones, and ones that have a million jobs already."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+
+from asyncjobs import Jobs
+from asyncjobs.store.sqlite.schema import RUNNING  # what of a file is settled is no one's business but the schema's
+
+QUEUE = "default"
+TASK = "noop"
+LATER = 30 * 86_400.0  # seconds
+LAST = 3  # the priority of what stands for depth, so that others may be first
+
+
+class Kind(StrEnum):
+    """What the jobs of a file are."""
+
+    QUEUED = "queued"  # due
+    FINISHED = "finished"
+    SCHEDULED = "scheduled"  # due in a month
+    HELD = "held"  # of a task that no process knows
+
+
+class Files:
+    """Makes each kind once, and copies it for each use. Every file is of its own in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[tuple[Kind, int], Path] = {}
+        self._number = 0
+        self.row = sample_row(self.new())
+
+    def new(self) -> Path:
+        """Where nothing is yet."""
+        self._number += 1
+        return self._folder / f"{self._number}.db"
+
+    def empty(self) -> Path:
+        """A file that has the tables and no jobs."""
+        path = self.new()
+        asyncio.run(_open_and_close(path))
+        return path
+
+    def of(self, kind: Kind, count: int) -> Path:
+        """A file with `count` jobs of this kind."""
+        if (kind, count) not in self._made:
+            path = self.new()
+            prefill(path, kind, count)
+            self._made[kind, count] = path
+        path = self.new()
+        shutil.copyfile(self._made[kind, count], path)
+        _sync(path)
+        return path
+
+    def drop(self, kind: Kind, count: int) -> None:
+        """It is not needed any more: a million jobs are half a gigabyte."""
+        if path := self._made.pop((kind, count), None):
+            path.unlink()
+
+
+def prefill(path: Path, kind: Kind, count: int) -> None:
+    """Make `path`, with one job that the library has brought there, and copies of its row by SQL.
+
+    Counters and history are multiplied, so that statistics tell the truth: whatever is known of the one holds for each.
+    """
+    asyncio.run(_one(path, kind))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(jobs)") if name not in ("seq", "id")]
+        listed = ", ".join(columns)
+        for pragma in ("synchronous = OFF", "cache_size = -400000", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("BEGIN IMMEDIATE")
+        (running,) = connection.execute("SELECT count(*) FROM jobs WHERE state = ?", (RUNNING,)).fetchone()
+        assert not running
+        # A random id, as the library's are: in order they would be cheaper to find.
+        connection.execute(
+            f"""
+            WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies LIMIT ?)
+            INSERT INTO jobs (id, {listed})
+            SELECT {_UUID}, {", ".join(f"jobs.{name}" for name in columns)} FROM copies, jobs
+            """,
+            (count - 1,),
+        )
+        connection.execute("UPDATE counters SET n = n * ?", (count,))
+        connection.execute("UPDATE history SET n = n * ?", (count,))
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    _sync(path)
+
+
+_UUID = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
+
+
+async def _one(path: Path, kind: Kind) -> None:
+    """Bring one job there, the way any job gets there."""
+    jobs = Jobs(path, queues={QUEUE: 1})
+
+    @jobs.task(name=TASK if kind is not Kind.HELD else "elsewhere", priority=LAST)
+    async def noop(n: int) -> None: ...
+
+    if kind is Kind.FINISHED:
+        async with jobs.running():
+            handle = await jobs.enqueue(noop, n=1)
+            await handle.result(timeout=30)
+        return
+    async with jobs.running(work=()):
+        await (noop.options(delay=LATER) if kind is Kind.SCHEDULED else noop).enqueue(n=1)
+    if kind is Kind.HELD:
+        await _hold(path)
+
+
+async def _hold(path: Path) -> None:
+    """Let a process that doesn't know the task find its job."""
+    jobs = Jobs(path, queues={QUEUE: 1})
+    async with jobs.running(), asyncio.timeout(30):
+        while not (await jobs.stats()).queues[0].held:
+            await asyncio.sleep(0.01)
+
+
+async def _open_and_close(path: Path) -> None:
+    async with Jobs(path, queues={QUEUE: 1}).running(work=()):
+        pass
+
+
+def sample_row(path: Path) -> Mapping[str, object]:
+    """A stored job's columns, as the library itself writes them into a fresh file at `path`."""
+    asyncio.run(_sample(path))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        row = dict(connection.execute("SELECT * FROM jobs").fetchone())
+    del row["seq"]
+    return row
+
+
+async def _sample(path: Path) -> None:
+    jobs = Jobs(path, queues={QUEUE: 1})
+
+    @jobs.task(name=TASK)
+    async def noop(n: int) -> None: ...
+
+    async with jobs.running(work=()):
+        await jobs.enqueue(noop, n=1)
+
+
+def _sync(path: Path) -> None:
+    """Have it on the disk now: the first commit measured must not wait for it. Nobody has it open, so we may."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
