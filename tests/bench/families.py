@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.bench import drain, enqueue, latency, web
+from tests.bench import depth, drain, enqueue, idle, imports, latency, memory, neighbours, page, web, workers
 from tests.bench.files import Files
 from tests.bench.row import Row
 from tests.bench.scale import Scale
@@ -14,4 +14,11 @@ FAMILIES: Mapping[str, Callable[[Scale, Files], list[Row]]] = {
     "drain": drain.measure,
     "latency": latency.measure,
     "web": web.measure,
+    "depth": depth.measure,
+    "neighbours": neighbours.measure,
+    "workers": workers.measure,
+    "page": page.measure,
+    "memory": memory.measure,
+    "idle": idle.measure,
+    "imports": imports.measure,
 }

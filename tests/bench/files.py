@@ -6,13 +6,13 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 
 from asyncjobs import Jobs
-from asyncjobs.store.sqlite.schema import RUNNING  # what of a file is settled is no one's business but the schema's
 
 QUEUE = "default"
 TASK = "noop"
@@ -34,7 +34,7 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._made: dict[tuple[Kind, int], Path] = {}
+        self._made: dict[tuple[Kind, int], tuple[Path, float]] = {}  # with the time of its making
         self._number = 0
         self.row = sample_row(self.new())
 
@@ -52,18 +52,22 @@ class Files:
     def of(self, kind: Kind, count: int) -> Path:
         """A file with `count` jobs of this kind."""
         if (kind, count) not in self._made:
-            path = self.new()
-            prefill(path, kind, count)
-            self._made[kind, count] = path
+            made = self.new()
+            prefill(made, kind, count)
+            self._made[kind, count] = made, time.time()
         path = self.new()
-        shutil.copyfile(self._made[kind, count], path)
+        shutil.copyfile(self._made[kind, count][0], path)
         _sync(path)
         return path
 
+    def made_at(self, kind: Kind, count: int) -> float:
+        """When that one was made, in seconds as time.time() has it: its jobs have been due since shortly before."""
+        return self._made[kind, count][1]
+
     def drop(self, kind: Kind, count: int) -> None:
         """It is not needed any more: a million jobs are half a gigabyte."""
-        if path := self._made.pop((kind, count), None):
-            path.unlink()
+        if made := self._made.pop((kind, count), None):
+            made[0].unlink()
 
 
 def prefill(path: Path, kind: Kind, count: int) -> None:
@@ -78,14 +82,12 @@ def prefill(path: Path, kind: Kind, count: int) -> None:
         for pragma in ("synchronous = OFF", "cache_size = -400000", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN IMMEDIATE")
-        (running,) = connection.execute("SELECT count(*) FROM jobs WHERE state = ?", (RUNNING,)).fetchone()
-        assert not running
         # A random id, as the library's are: in order they would be cheaper to find.
         connection.execute(
             f"""
             WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies LIMIT ?)
             INSERT INTO jobs (id, {listed})
-            SELECT {_UUID}, {", ".join(f"jobs.{name}" for name in columns)} FROM copies, jobs
+            SELECT {_UUID}, {listed} FROM copies, jobs
             """,
             (count - 1,),
         )
@@ -96,7 +98,7 @@ def prefill(path: Path, kind: Kind, count: int) -> None:
     _sync(path)
 
 
-_UUID = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
+_UUID = "lower(" + " || '-' || ".join(f"hex(randomblob({size}))" for size in (4, 2, 2, 2, 6)) + ")"
 
 
 async def _one(path: Path, kind: Kind) -> None:

@@ -97,6 +97,10 @@ class Ours:
             await self._marked.wait()
         return self._marked_at - began
 
+    async def first_began(self) -> None:
+        async with asyncio.timeout(WITHIN):
+            await self._all_began.wait()
+
     def expect(self, count: int) -> None:
         """Count from now."""
         self.began, self._expected, self._from = 0, count, None

@@ -1,0 +1,33 @@
+"""`import asyncjobs` in a fresh interpreter, beside what an ASGI app with SQLite has imported anyway."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.bench.files import Files
+from tests.bench.mark import at_most
+from tests.bench.pairs import alternate
+from tests.bench.row import Row
+from tests.bench.scale import Scale
+
+BAR = 60.0  # ms
+OURS, ANYWAY = "asyncjobs", "starlette.applications, aiosqlite"
+
+
+def measure(scale: Scale, files: Files) -> list[Row]:
+    for names in (OURS, ANYWAY):
+        milliseconds(names)  # its bytecode is cached now
+    pairs = alternate(scale.imports, lambda: milliseconds(OURS), lambda: milliseconds(ANYWAY))
+    return [
+        Row(
+            "import", "import asyncjobs", "ms", [a for a, _ in pairs], [b for _, b in pairs], bars=[at_most(BAR, "excess")],
+            note=f"limit: {ANYWAY}",
+        )
+    ]  # fmt: skip
+
+
+def milliseconds(names: str) -> float:
+    """That a fresh interpreter takes to import these."""
+    program = f"import time\nbegan = time.perf_counter()\nimport {names}\nprint(time.perf_counter() - began)"
+    return float(subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, timeout=60).stdout) * 1e3
