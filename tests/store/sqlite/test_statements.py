@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from asyncjobs.job import Hold, Progress, State
+from asyncjobs.store.sqlite import connection as connecting
 from asyncjobs.store.sqlite import schema
 from asyncjobs.store.sqlite import statements as sql
+from asyncjobs.store.sqlite.store import SQLiteStore
+from tests.store.acts import MINUTE, NOW, WORK, claim, claim_alone, end, put, retry, run, sign_on, success, take
 
 PRIMARY = "INTEGER PRIMARY KEY"
 IDS = "sqlite_autoindex_jobs_1"
@@ -105,3 +111,127 @@ def test_a_statement_needs_no_sorting(connection: sqlite3.Connection, name: str)
 @pytest.mark.parametrize("name", ["CLAIMABLE", "CLAIMABLE_BUT", "OLDEST", "SCHEDULED", "DUE", "MAKE_DUE"])
 def test_claims_seek_by_queue_and_priority(connection: sqlite3.Connection, name: str) -> None:
     assert any("queue=? AND priority=?" in step for step in plan(connection, getattr(sql, name)))
+
+
+# What the verbs themselves carry out, wherever it is written: a statement that stands beside those above is found here.
+
+PLANNED = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
+ALL_OF_FEW = {  # statements that read the whole of a table of few rows: a counter of each kind, a row of each process
+    "SELECT queue, key, n FROM counters",
+    "SELECT DISTINCT queue FROM counters",
+    "SELECT queue, paused FROM pauses",
+    sql.PAUSED,
+    sql.RUNNERS,
+    sql.PROCESSES,
+    "SELECT id, tasks FROM runners WHERE id <> ?",
+    "SELECT id FROM runners",
+}
+
+
+class _Recording:
+    """Stands in for the store's connection, and keeps the text of every statement."""
+
+    def __init__(self) -> None:
+        texts = self.texts = set[str]()
+
+        class Cursor(sqlite3.Cursor):
+            def execute(self, text: str, parameters: Any = (), /) -> Any:
+                texts.add(text)
+                return super().execute(text, parameters)
+
+            def executemany(self, text: str, parameters: Iterable[Any], /) -> Any:
+                texts.add(text)
+                return super().executemany(text, parameters)
+
+        class Connection(connecting._Connection):
+            def cursor(self, factory: Any = Cursor) -> Any:
+                return super().cursor(factory)
+
+            def execute(self, text: str, parameters: Any = (), /) -> Any:
+                if not isinstance(text, connecting.Call):
+                    texts.add(text)
+                return super().execute(text, parameters)
+
+        self.connection = Connection
+
+
+@pytest.fixture
+async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The statements of a store's life in which each verb met each case that has one of its own."""
+    recording = _Recording()
+    monkeypatch.setattr(connecting, "_Connection", recording.connection)
+    store = SQLiteStore(tmp_path / "jobs.db")
+    await store.open()
+    before_jobs = set(recording.texts)
+    await sign_on(store, "r2", tasks={"theirs"})
+    await put(store, "theirs", name="theirs")
+    await put(store, "nobodys", name="nobodys")
+    await put(store, "never")
+    await store.cancel(["never"], now=NOW)
+    job = await run(store, "a", unique_key="key")
+    await put(store, "a")  # known
+    await put(store, "b", unique_key="key")  # taken
+    await store.note({"a": (job.token, Progress(1, 2, ""))})
+    await store.abandon({"a": job.token})
+    await end(store, retry(job, hold=Hold.ALONE))
+    await claim_alone(store)
+    await store.orphans(10)
+    await store.cancel(["a", "unknown"], now=NOW)
+    await sign_on(store, "r1", tasks={*WORK, "nobodys"})
+    await store.beat("r1", now=NOW)
+    await store.beat("r1", now=NOW - 10 * MINUTE)  # the clock was set back
+    await put(store, "c", "d", now=NOW)
+    c, *_ = await take(store)
+    await end(store, success(c))
+    await store.requeue(["c"], now=NOW)
+    await store.set_paused("default", True, now=NOW)
+    await claim(store)
+    await store.set_paused("default", False, now=NOW)
+    await end(store, *[success(job) for job in await take(store)])
+    await store.prune({State.SUCCEEDED: NOW + MINUTE, State.CANCELLED: NOW + MINUTE}, limit=1000)
+    await store.get(["a"])
+    await store.stats(now=NOW)
+    await store.history(since=NOW - MINUTE, until=NOW)
+    await store.retire("r1")
+    await store.close()
+    return {text for text in recording.texts - before_jobs if PLANNED.match(text)}
+
+
+async def test_the_verbs_carry_out_every_statement_that_is_pinned(carried_out: set[str]) -> None:
+    named = {getattr(sql, name) for name in {*INDEX, *NOT_OF_JOBS}}
+    # Those two need ten thousand scheduled jobs and a dead process; each is pinned by name above.
+    assert named - carried_out == {sql.DUE, sql.ORPHANS}
+
+
+async def test_no_verb_scans_the_jobs_or_sorts_them(carried_out: set[str], connection: sqlite3.Connection) -> None:
+    whole = {getattr(sql, name) for name in WHOLE_INDEX}
+    unsorted = carried_out - {getattr(sql, name) for name in SORTED_AFTERWARDS}
+    scans = {text: step for text in carried_out - whole for step in plan(connection, text) if step.startswith("SCAN jobs")}
+    sorts = {text: step for text in unsorted for step in plan(connection, text) if "TEMP B-TREE" in step}
+    assert not scans
+    assert not sorts
+
+
+async def test_what_reads_all_of_another_table_is_known_and_reads_few_rows(
+    carried_out: set[str], connection: sqlite3.Connection
+) -> None:
+    few = re.compile(r"SCAN (counters|pauses|runners|history)\b")
+    found = {text for text in carried_out for step in plan(connection, text) if few.match(step)}
+    assert found <= ALL_OF_FEW
+
+
+@pytest.mark.parametrize(("column", "name"), [("id", IDS), ("unique_key", "jobs_unique")])
+def test_an_insert_finds_who_has_its_id_or_key_by_a_unique_index(connection: sqlite3.Connection, column: str, name: str) -> None:
+    """No plan says what a conflict is looked up in: it is the unique indexes there are, which must be on the column alone."""
+    unique = {row[1] for row in connection.execute("PRAGMA index_list(jobs)") if row[2]}
+    assert name in unique
+    assert [row[2] for row in connection.execute(f"PRAGMA index_info({name})")] == [column]
+
+
+@pytest.mark.parametrize("statement", ["COUNT", "RECORD"])
+def test_a_count_goes_to_its_row_by_the_primary_key(connection: sqlite3.Connection, statement: str) -> None:
+    """As above: WITHOUT ROWID, so that the table is its primary key, and its columns are what is counted by."""
+    (table,) = re.findall(r"INSERT INTO (\w+)", getattr(sql, statement))
+    key = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[5]]
+    (listed,) = re.findall(r"\(([\w, ]+), n\)", getattr(sql, statement))
+    assert key == listed.split(", ")
