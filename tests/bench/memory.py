@@ -20,7 +20,7 @@ REST = 1.0  # seconds, a beat of the runner's
 
 def measure(scale: Scale, files: Files) -> list[Row]:
     full = files.of(Kind.QUEUED, scale.many)  # each run adds little to it
-    pairs = alternate(scale.runs, lambda: resident(full), lambda: resident(files.empty()))
+    pairs = alternate(scale.runs, lambda: resident(full, WARM, REST), lambda: resident(files.empty(), WARM, REST))
     what = f"memory with {scale.many:,} queued"
     return [
         Row(
@@ -29,7 +29,7 @@ def measure(scale: Scale, files: Files) -> list[Row]:
     ]
 
 
-def resident(database: Path, warm: int = WARM, rest: float = REST) -> float:
+def resident(database: Path, warm: int, rest: float) -> float:
     """MiB."""
     command = [sys.executable, "-m", "tests.bench.resident", str(database), str(warm), str(rest)]
     return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=60).stdout) / MIB
