@@ -17,7 +17,7 @@ MARGIN, GAP = 24, 36
 TOP = 62  # of the first panel, below title and legend
 HEAD = 30  # of a panel, above its first bar
 ROW, THICK = 23, 14
-NAMES = 128  # for what stands left of the bars
+NAMES = 138  # for what stands left of the bars
 NUMBERS = 66  # for what stands right of the longest
 FOOT = 40
 CLIPPED_AT = 8.0  # times ours: where less is better a bar beyond it is broken off, so that the short ones can be told apart
@@ -152,9 +152,7 @@ def source(ours: Mapping[str, Any], peers: Mapping[str, Any] | None) -> str:
     words = [f"{machine['cores']} cores, {machine['cpu']}", f"Python {versions['Python']}, SQLite {versions['SQLite']}"]
     words.append(f"python -m tests.bench, {ours['date'][:10]}")
     if peers is not None:
-        words.append(
-            "each peer's best setting of tests/bench/peers" + (f", {str(peers['date'])[:10]}" if "date" in peers else "")
-        )
+        words.append("tests/bench/peers" + (f", {str(peers['date'])[:10]}" if "date" in peers else ""))
     return " · ".join(words)
 
 
