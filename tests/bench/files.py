@@ -133,13 +133,13 @@ async def _open_and_close(path: Path) -> None:
 
 
 def sample_row(path: Path) -> Mapping[str, object]:
-    """A stored job's columns, as the library itself writes them into a fresh file at `path`."""
+    """A stored job's columns, as the library itself writes them into a fresh file at `path`; without those that fill themselves."""
     asyncio.run(_sample(path))
     with closing(sqlite3.connect(path)) as connection:
+        defaults = {name for _, name, _, _, default, _ in connection.execute("PRAGMA table_info(jobs)") if default is not None}
         connection.row_factory = sqlite3.Row
         row = dict(connection.execute("SELECT * FROM jobs").fetchone())
-    del row["seq"]
-    return row
+    return {name: value for name, value in row.items() if value is not None and name not in {*defaults, "seq"}}
 
 
 async def _sample(path: Path) -> None:

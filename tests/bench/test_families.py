@@ -90,7 +90,8 @@ def test_web(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ran.middle == pytest.approx(requests.middle * TINY.loaded, rel=0.5)
 
 
-def test_depth(files: Files) -> None:
+def test_depth(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(depth, "WARM", 1)
     rows = depth.measure(TINY, files)
     _plausible(rows)
     kinds = ["queued-300", "queued-8000", "finished-8000", "scheduled-8000", "held-8000"]
@@ -104,10 +105,15 @@ def test_neighbours(files: Files) -> None:
     assert rows[0].middle <= rows[1].middle
 
 
-def test_neighbours_of_a_runner_that_has_nothing_to_do_are_no_measurement(files: Files) -> None:
-    dry = Scale(**{name: getattr(TINY, name) for name in TINY.__slots__} | {"depths": (100,)})
+def test_neighbours_of_a_runner_that_has_nothing_to_do_are_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dry:
+        def post(self, path: str) -> dict[str, int]:
+            return {"ran": 7}
+
+    monkeypatch.setattr(neighbours, "_asked", lambda server, seconds: [1.0])
+    monkeypatch.setattr(neighbours, "STILL", 0.0)
     with pytest.raises(RuntimeError, match="too few were queued"):
-        neighbours.measure(dry, files)
+        neighbours._slice("draining", Dry(), 0.1)  # type: ignore[arg-type]
 
 
 def test_workers(files: Files) -> None:

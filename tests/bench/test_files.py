@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from asyncjobs import Jobs
 from asyncjobs.job import Job
 from asyncjobs.store.base import JobQuery, Metric
 from asyncjobs.store.sqlite.store import SQLiteStore
+from tests.bench.bare import Bare
 from tests.bench.files import QUEUE, Files, Kind, prefill
 from tests.store.recount import counted, recount
 
@@ -77,7 +79,20 @@ def test_each_use_has_a_copy_of_its_own_and_the_file_is_made_once(tmp_path: Path
     assert files.made_at(Kind.QUEUED, 10) == made_at
 
 
-def test_the_bare_row_is_a_queued_one_with_every_column(tmp_path: Path) -> None:
-    row = Files(tmp_path).row
-    assert (row["name"], row["queue"], row["state"], row["priority"], row["survives"]) == ("noop", QUEUE, 0, 1, "power")
-    assert "seq" not in row
+def test_the_bare_row_becomes_the_row_that_the_library_wrote(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    bare = Bare(files.empty(), files.row)
+    with closing(bare.connect()) as connection:
+        connection.execute(bare.insert, bare.rows(1)[0])
+    prefill(tmp_path / "theirs.db", Kind.QUEUED, 1)
+    mine, theirs = _only_row(bare.path), _only_row(tmp_path / "theirs.db")
+    of_its_own = {"id", "priority", "run_at", "enqueued_at", "scheduled_at"}
+    assert {name for name in mine if mine[name] != theirs[name]} <= of_its_own
+    assert len(mine["id"]) == len(theirs["id"])
+
+
+def _only_row(path: Path) -> dict[str, Any]:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        (row,) = connection.execute("SELECT * FROM jobs").fetchall()
+    return dict(row)
