@@ -73,12 +73,12 @@ def _marked(cells: Sequence[str]) -> list[str]:
 
 
 def _worst(rows: Sequence[Row]) -> list[Row]:
-    """`depth.drain.queued-1000000` and its like become one row for each figure: the one that its first bar likes least."""
-    kept = [
+    """`depth.drain.queued-1000000` and its like become one row for each figure: the one that its bar likes least."""
+    groups = [
         list(group)
-        for _, group in groupby(rows, key=lambda row: row.name.rsplit(".", 1)[0] if row.name.count(".") > 1 else row.name)
+        for _, group in groupby(rows, key=lambda row: row.name.rpartition(".")[0] if row.name.count(".") > 1 else row.name)
     ]
-    return [max(group, key=_badness) if len(group) > 1 else group[0] for group in kept]
+    return [max(group, key=_badness) for group in groups]
 
 
 def _badness(row: Row) -> float:

@@ -119,7 +119,7 @@ def test_neighbours_of_a_runner_that_has_nothing_to_do_are_no_measurement(monkey
 def test_workers(files: Files) -> None:
     rows = workers.measure(TINY, files)
     _plausible(rows)
-    assert [row.name for row in rows] == [f"workers.{n}.{what}" for n in (2, 4) for what in ("total", "share", "worst")]
+    assert [row.name for row in rows] == [f"workers.{n}-{what}" for n in (2, 4) for what in ("total", "share", "worst")]
     assert all(0 <= row.middle <= 1 for row in rows if row.name.endswith("share"))
 
 

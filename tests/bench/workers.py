@@ -42,16 +42,16 @@ def measure(scale: Scale, files: Files) -> list[Row]:
         crowds = [of_count[count] for of_count in rounds]
         rows += [
             Row(
-                f"workers.{count}.total", f"{count} processes: enqueued and begun, together", "/s",
+                f"workers.{count}-total", f"{count} processes: enqueued and begun, together", "/s",
                 [one.total for one in crowds], [of_count[1].total for of_count in rounds],
                 statistics.median(one.cpu for one in crowds), [at_least(KEPT, "ratio")], note="limit: one process",
             ),
             Row(
-                f"workers.{count}.share", f"{count} processes: least share, of the mean", "",
+                f"workers.{count}-share", f"{count} processes: least share, of the mean", "",
                 [one.least_share for one in crowds], bars=[at_least(SHARE, "low")],
             ),
             Row(
-                f"workers.{count}.worst", f"{count} processes: slowest enqueue", "ms", [one.worst for one in crowds],
+                f"workers.{count}-worst", f"{count} processes: slowest enqueue", "ms", [one.worst for one in crowds],
                 [of_count[1].worst for of_count in rounds], bars=[at_most(WORST, "high")], note="limit: one process",
             ),
         ]  # fmt: skip
