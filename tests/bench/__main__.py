@@ -25,6 +25,11 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--readme", type=Path, metavar="FILE", help=f"put the table there, between {table.BEGIN} and {table.END}")
     options = parser.parse_args()
+    if options.readme is not None:
+        try:
+            table.around(options.readme)  # now, and not after nine minutes
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
     logging.basicConfig(level=logging.ERROR)
     load, began = os.getloadavg()[0], time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="asyncjobs-bench-") as folder:

@@ -30,11 +30,17 @@ def markdown(rows: Sequence[Row], source: str) -> str:
 
 def rewrite(readme: Path, table: str) -> None:
     """Put it between the two marks. Raises ValueError where they aren't."""
+    before, after = around(readme)
+    readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+
+
+def around(readme: Path) -> tuple[str, str]:
+    """What stands before the marks, and after them. Raises ValueError where they aren't, OSError where there is no such file."""
     before, begin, rest = readme.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{readme} has no {BEGIN} with {END} after it; put them where the table belongs")
-    readme.write_text(f"{before}{begin}\n{table}\n{end}{after}")
+    return before, after
 
 
 def _cells(row: Row) -> list[str]:

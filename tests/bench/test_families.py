@@ -188,3 +188,13 @@ def test_a_missed_bar_is_an_exit_status_unless_it_was_a_quick_look(
     assert lines[-2] == ("bars missed: none" if most == 1.0 else "bars missed: a figure")
     assert json.loads(figures.read_text())["command"] == f"python -m tests.bench{' --quick' if quick else ''} --only one"
     assert "| a figure | 1.00 ms |" in readme.read_text()
+
+
+def test_a_readme_without_a_place_for_the_table_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "FAMILIES", {"one": lambda scale, files: pytest.fail("measured")})
+    monkeypatch.setattr("sys.argv", ["bench", "--readme", str(tmp_path / "README.md")])
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 2
