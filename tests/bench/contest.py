@@ -10,11 +10,11 @@ from enum import Enum
 from typing import Any
 
 PEERS_SHOWN = 6  # the best ones of each panel
-# What has not synced a job when enqueue returns (peers/RESULTS.md, "How far to trust these figures"): not the same promise.
-UNSYNCED = frozenset({"saq-redis", "arq", "streaq", "taskiq-stream", "taskiq-list", "docket-redis", "docket-memory"})
-UNSYNCED_ENDINGS = ("-everysec", "-nosync", "-memory")
-ALSO_UNSYNCED = {"arq-fastpoll", "docket-fastpoll"}
+US = "asyncjobs"  # as the peers' bench calls us
 NO_QUEUE = frozenset({"memory-floor"})  # asyncio alone, for comparison there
+# Redis answers before the job is on the disk, unless it is told otherwise (`-always`): not the same promise.
+REDIS = frozenset({"arq", "docket", "saq", "streaq", "taskiq"})
+SYNCED = ("-always", "-postgres", "-pg")
 
 
 class Whose(Enum):
@@ -43,23 +43,35 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class _Contest:
-    """row: the name of ours. workloads, path: where a peer's figure is, the first workload that it has."""
+    """row: the name of ours. figures: where a peer's figure is in its workload, the first of these that it has.
+
+    same_stack: ours and the limit under their names in the peers' file, to be taken from there where it has them: that program
+    loads an app on another server and loop, so its figures are comparable among themselves only.
+    """
 
     title: str
     unit: str
     row: str
     limit: str
-    workloads: Sequence[str]
-    path: Sequence[str]
+    workload: str
+    figures: Sequence[Sequence[str]]
     less: bool = False
+    same_stack: tuple[str, str] | None = None
 
 
 _CONTESTS = (
-    _Contest("Durable enqueues, 64 callers", "/s", "enqueue.64", "bare group commit", ("w2",), ("rate",)),
-    _Contest("Jobs drained that do nothing", "/s", "drain", "bare loop", ("w3",), ("rate",)),
-    _Contest("enqueue to the job's first line", "ms", "latency.p50", "one bare commit", ("w4",), ("p50",), less=True),
-    _Contest("Web requests that enqueue a job", "/s", "web.requests", "no enqueue", ("w5w", "w5"), ("job", "rps")),
-)
+    _Contest(
+        "Durable enqueues, 64 callers", "/s", "enqueue.64", "bare group commit", "w2", (("enqueues_per_s",), ("rate",))
+    ),
+    _Contest("Jobs drained that do nothing", "/s", "drain", "bare loop", "w3", (("drained_per_s",), ("rate",))),
+    _Contest(
+        "enqueue to the job's first line", "ms", "latency.p50", "one bare commit", "w4", (("p50_ms",), ("p50",)), less=True
+    ),
+    _Contest(
+        "Web requests that enqueue a job", "/s", "web.requests", "no enqueue", "w5", (("embedded_per_s",), ("job", "rps")),
+        same_stack=("embedded_per_s", "noop_per_s"),
+    ),
+)  # fmt: skip
 
 
 def panels(ours: Mapping[str, Any], peers: Mapping[str, Any] | None) -> list[Panel]:
@@ -70,32 +82,40 @@ def panels(ours: Mapping[str, Any], peers: Mapping[str, Any] | None) -> list[Pan
 
 
 def _panel(contest: _Contest, row: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> Panel:
-    figures = _of_peers(contest, results)
+    figures = _of_peers(contest, contest.figures, results)
+    figures.pop(US, None)
     best = _one_of_each(sorted(figures.items(), key=lambda item: item[1], reverse=not contest.less))[:PEERS_SHOWN]
-    bars = [Bar("asyncjobs", Whose.OURS, row["median"]), Bar(contest.limit, Whose.LIMIT, row["limit_median"])]
-    bars += [Bar(peer, Whose.UNSYNCED if _is_unsynced(peer) else Whose.SYNCED, value) for peer, value in best]
+    mine, limit = _mine(contest, row, results)
+    bars = [Bar("asyncjobs", Whose.OURS, mine), Bar(contest.limit, Whose.LIMIT, limit)]
+    bars += [Bar(peer, Whose.SYNCED if _is_synced(peer) else Whose.UNSYNCED, value) for peer, value in best]
     return Panel(contest.title, contest.unit, bars, contest.less)
+
+
+def _mine(contest: _Contest, row: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Ours, and the limit."""
+    if contest.same_stack is not None:
+        mine, limit = (_of_peers(contest, [(name,)], results).get(US) for name in contest.same_stack)
+        if mine is not None and limit is not None:
+            return mine, limit
+    return row["median"], row["limit_median"]
 
 
 def _one_of_each(best_first: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
     """Of a library's variants (`saq-redis`, `saq-redis-always`) the best that makes the same promise."""
     kept: dict[tuple[str, bool], tuple[str, float]] = {}
     for peer, value in best_first:
-        kept.setdefault((peer.partition("-")[0], _is_unsynced(peer)), (peer, value))
+        kept.setdefault((peer.partition("-")[0], _is_synced(peer)), (peer, value))
     return list(kept.values())
 
 
-def _of_peers(contest: _Contest, results: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+def _of_peers(contest: _Contest, paths: Sequence[Sequence[str]], results: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """The middle one of each peer's repetitions."""
-    found: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    found: defaultdict[str, list[float]] = defaultdict(list)
     for result in results:
-        value = _value(result["figures"], contest.path)
-        if result["workload"] in contest.workloads and result["peer"] not in NO_QUEUE and value:
-            found[result["peer"]][result["workload"]].append(value)
-    return {
-        peer: statistics.median(next(by_workload[workload] for workload in contest.workloads if workload in by_workload))
-        for peer, by_workload in found.items()
-    }
+        if result["workload"] == contest.workload and result["peer"] not in NO_QUEUE:
+            values = [value for path in paths if (value := _value(result["figures"], path))]
+            found[result["peer"]] += values[:1]
+    return {peer: statistics.median(values) for peer, values in found.items() if values}
 
 
 def _value(figures: Any, path: Sequence[str]) -> float | None:
@@ -104,5 +124,8 @@ def _value(figures: Any, path: Sequence[str]) -> float | None:
     return float(figures) if isinstance(figures, (int, float)) else None
 
 
-def _is_unsynced(peer: str) -> bool:
-    return peer in UNSYNCED or peer in ALSO_UNSYNCED or peer.endswith(UNSYNCED_ENDINGS)
+def _is_synced(peer: str) -> bool:
+    """Whether a job is on the disk when its enqueue has returned."""
+    if peer.endswith("-nosync"):
+        return False
+    return peer.partition("-")[0] not in REDIS or any(word in peer for word in SYNCED)

@@ -32,32 +32,44 @@ def _results(peer: str, workload: str, *figures: dict[str, Any]) -> list[dict[st
 
 PEERS: dict[str, Any] = {
     "results": [
-        *_results("saq-redis-always", "w2", {"rate": 3000.0}, {"rate": 3400.0}, {"rate": 9000.0}),
-        *_results("saq-redis", "w2", {"rate": 3500.0}),
-        *_results("saq-redis-everysec", "w2", {"rate": 2600.0}),
-        *_results("memory-floor", "w2", {"rate": 800_000.0}),
-        *_results("pgqueuer", "w3", {"rate": 4600.0}, {"error": "timeout"}),
-        *_results("huey-sqlite", "w4", {"p50": 86.0}),
-        *_results("arq", "w5", {"job": {"rps": 1300.0}}),
-        *_results("arq", "w5w", {"job": {"rps": 1000.0}}),
-        *_results("oban-py", "w5", {"job": {"rps": 700.0}}),
+        *_results("asyncjobs", "w2", {"enqueues_per_s": 25_000.0}),
+        *_results("saq-always", "w2", {"enqueues_per_s": 3000.0}, {"enqueues_per_s": 3400.0}, {"enqueues_per_s": 9000.0}),
+        *_results("saq", "w2", {"enqueues_per_s": 3500.0, "p50_ms": 7.0}),
+        *_results("saq-everysec", "w2", {"enqueues_per_s": 2600.0}),
+        *_results("memory-floor", "w2", {"enqueues_per_s": 800_000.0}),
+        *_results("pgqueuer", "w3", {"drained_per_s": 4600.0}, {}),
+        *_results("huey-nosync", "w3", {"drained_per_s": 4500.0}),
+        *_results("huey", "w4", {"p50_ms": 86.0}),
+        *_results("arq", "w5", {"embedded_per_s": 1000.0, "noop_per_s": 24_000.0}),
+        *_results("asyncjobs", "w5", {"embedded_per_s": 6000.0, "noop_per_s": 23_000.0}),
     ]
 }
+OLDER = {"results": [*_results("saq-pg", "w2", {"rate": 700.0}), *_results("arq", "w5", {"job": {"rps": 1300.0}})]}
 
 
 def test_the_panels_have_ours_the_limit_and_the_middle_of_each_peer() -> None:
-    enqueues, drained, latency, web = panels(OURS, PEERS)
+    enqueues, drained, latency, _ = panels(OURS, PEERS)
     assert [(bar.name, bar.value) for bar in enqueues.bars] == [
-        ("asyncjobs", 28_000.0), ("bare group commit", 40_000.0), ("saq-redis", 3500.0), ("saq-redis-always", 3400.0),
+        ("asyncjobs", 28_000.0), ("bare group commit", 40_000.0), ("saq", 3500.0), ("saq-always", 3400.0),
     ]  # fmt: skip
     assert [bar.whose for bar in enqueues.bars] == [Whose.OURS, Whose.LIMIT, Whose.UNSYNCED, Whose.SYNCED]
-    assert [(bar.name, bar.value) for bar in drained.bars[2:]] == [("pgqueuer", 4600.0)]
-    assert [(bar.name, bar.value) for bar in latency.bars[2:]] == [("huey-sqlite", 86.0)]
-    assert [(bar.name, bar.value) for bar in web.bars[2:]] == [("arq", 1000.0), ("oban-py", 700.0)]
+    assert [(bar.name, bar.whose) for bar in drained.bars[2:]] == [("pgqueuer", Whose.SYNCED), ("huey-nosync", Whose.UNSYNCED)]
+    assert [(bar.name, bar.value) for bar in latency.bars[2:]] == [("huey", 86.0)]
+
+
+def test_web_figures_are_all_of_the_stack_that_the_peers_ran_on() -> None:
+    assert [(bar.name, bar.value) for bar in panels(OURS, PEERS)[3].bars] == [
+        ("asyncjobs", 6000.0), ("no enqueue", 23_000.0), ("arq", 1000.0),
+    ]  # fmt: skip
+    assert [bar.value for bar in panels(OURS, OLDER)[3].bars] == [3_300.0, 8_000.0, 1300.0]
+
+
+def test_figures_by_their_older_names_are_known() -> None:
+    assert [(bar.name, bar.whose, bar.value) for bar in panels(OURS, OLDER)[0].bars[2:]] == [("saq-pg", Whose.SYNCED, 700.0)]
 
 
 def test_no_more_peers_are_shown_than_fit_and_the_best_ones() -> None:
-    many = {"results": [one for n in range(9) for one in _results(f"peer{n}", "w4", {"p50": 9.0 - n})]}
+    many = {"results": [one for n in range(9) for one in _results(f"peer{n}", "w4", {"p50_ms": 9.0 - n})]}
     latency = panels(OURS, many)[2]
     assert [bar.name for bar in latency.bars[2:]] == [f"peer{n}" for n in range(8, 2, -1)]
 
