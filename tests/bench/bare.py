@@ -14,9 +14,9 @@ import aiosqlite
 
 AT_MOST = 150_000  # rows a second that any bare loop here has written, with room: so many are made before the clock starts
 
-# As the library has it, so that what differs is what is around the rows: synced, 16 MiB of log between checkpoints (SQLite's own
-# 4 MiB would make the limit of large batches lower than what we reach), 16 MiB of page cache.
-PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = 4096", "PRAGMA cache_size = -16384")
+# As the library has it, so that what differs is what is around the rows: synced, 4 MiB of log between checkpoints (SQLite's own
+# default, too), 16 MiB of page cache.
+PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = 1024", "PRAGMA cache_size = -16384")
 
 
 class Bare:
@@ -45,33 +45,30 @@ class Bare:
                 await connection.execute_fetchall(pragma)
             yield connection
 
-    async def one_caller(self, seconds: float) -> float:
-        """Commits a second: one row each, one after the other, through aiosqlite."""
+    async def one_caller(self, connection: aiosqlite.Connection, seconds: float) -> float:
+        """Commits a second: one row each, one after the other, on a connection of committing()."""
         rows = iter(self.rows(int(seconds * 20_000) + 100))
-        async with self.committing() as connection:
-            began, done = time.perf_counter(), 0
-            while time.perf_counter() - began < seconds:
-                await connection.execute(self.insert, next(rows))
-                done += 1
-            return done / (time.perf_counter() - began)
+        began, done = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            await connection.execute(self.insert, next(rows))
+            done += 1
+        return done / (time.perf_counter() - began)
 
-    async def group_commit(self, seconds: float, callers: int = 64) -> float:
+    async def group_commit(self, connection: sqlite3.Connection, seconds: float, callers: int = 64) -> float:
         """Rows a second: `callers` await, one task writes whatever has come in one transaction and one hop."""
         rows = self.rows(int(seconds * AT_MOST) + callers)
-        with closing(self.connect()) as connection:
-            return await _Group(connection, self.insert, iter(rows)).run(seconds, callers)
+        return await _Group(connection, self.insert, iter(rows)).run(seconds, callers)
 
-    def batches(self, seconds: float, size: int = 1000) -> float:
+    def batches(self, connection: sqlite3.Connection, seconds: float, size: int = 1000) -> float:
         """Rows a second in transactions of `size`."""
         batches = [self.rows(size) for _ in range(int(seconds * AT_MOST / size) + 1)]
-        with closing(self.connect()) as connection:
-            began, done = time.perf_counter(), 0
-            while time.perf_counter() - began < seconds and batches:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany(self.insert, batches.pop())
-                connection.execute("COMMIT")
-                done += size
-            return done / (time.perf_counter() - began)
+        began, done = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds and batches:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(self.insert, batches.pop())
+            connection.execute("COMMIT")
+            done += size
+        return done / (time.perf_counter() - began)
 
     def drain(self, count: int, limit: int = 100) -> float:
         """Jobs a second: `limit` to running and the `limit` before to succeeded, in one transaction each time.

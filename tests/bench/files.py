@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from asyncjobs import Jobs
+from asyncjobs.store.sqlite.writer import Transaction
 
 QUEUE = "default"
 TASK = "noop"
@@ -82,6 +83,9 @@ def prefill(path: Path, kind: Kind, count: int) -> None:
         for pragma in ("synchronous = OFF", "cache_size = -400000", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN IMMEDIATE")
+        counting = Transaction(connection, 0)  # the library's own, for what it would count with the next change
+        counting.count_inserts()
+        counting.flush()
         # A random id, as the library's are: in order they would be cheaper to find.
         connection.execute(
             f"""
@@ -91,7 +95,8 @@ def prefill(path: Path, kind: Kind, count: int) -> None:
             """,
             (count - 1,),
         )
-        connection.execute("UPDATE counters SET n = n * ?", (count,))
+        connection.execute("UPDATE counters SET n = n * ? WHERE queue <> ''", (count,))
+        connection.execute("UPDATE counters SET n = (SELECT max(seq) FROM jobs) WHERE key = 'counted'")
         connection.execute("UPDATE history SET n = n * ?", (count,))
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -9,9 +9,14 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def alternate(pairs: int, ours: Callable[[], A], limit: Callable[[], B]) -> list[tuple[A, B]]:
-    """One slice of each in every pair, the other one first each time: what drifts, or is slow to recover, falls on both."""
+def alternate(pairs: int, ours: Callable[[], A], limit: Callable[[], B], *, warm: bool = False) -> list[tuple[A, B]]:
+    """One slice of each in every pair, the other one first each time: what drifts, or is slow to recover, falls on both.
+
+    warm: one slice of each before, which doesn't count.
+    """
     both = []
+    if warm:
+        ours(), limit()
     for number in range(pairs):
         if number % 2:
             other = limit()
