@@ -95,14 +95,18 @@ class SQLiteReader:
                 found[at, of, task, Metric.ENQUEUED, NO_BUCKET] += n
         return buckets_of((*key, n) for key, n in found.items() if queue in (None, key[1]))
 
-    async def orphans(self, limit: int, judge: Judge) -> list[Job]:
-        def find(cursor: sqlite3.Cursor) -> list[Any]:
+    async def orphans(self, limit: int, judge: Judge) -> tuple[list[Job], set[str]]:
+        """Jobs of dead runners, and every runner that has running jobs."""
+
+        def find(cursor: sqlite3.Cursor) -> tuple[list[Any], set[str]]:
             alive = judge(cursor)
-            dead = [runner for (runner,) in cursor.execute(sql.RUNNING_RUNNERS).fetchall() if not alive(runner)]
-            return cursor.execute(sql.ORPHANS, (dumps(dead), limit)).fetchall() if dead else []
+            running = {runner for (runner,) in cursor.execute(sql.RUNNING_RUNNERS)}
+            dead = [runner for runner in running if not alive(runner)]
+            return cursor.execute(sql.ORPHANS, (dumps(dead), limit)).fetchall() if dead else [], running
 
         # No deadline: large arguments make many bytes, and work that can't be read is work that is never taken over.
-        return [job_of(row) for row in await self._read(find, bounded=False)]
+        rows, running = await self._read(find, bounded=False)
+        return [job_of(row) for row in rows], running
 
     async def data_version(self) -> int:
         """Changes when another connection has committed."""

@@ -59,6 +59,7 @@ logger = logging.getLogger("asyncjobs.store")
 PAGES_GIVEN_BACK = 256  # of the file, with each batch that is pruned
 UNHOLD_AT_ONCE = 5_000  # rows
 ACCEPTED_AT_ONCE = 10_000  # operations: how far unacknowledged inserts may run ahead of the disk
+LOOK_ANYWAY = 1.0  # seconds between looks for what the dead have left, where no sign of anybody else's life is or was
 OPEN_RETRY = 0.02  # seconds; SQLite doesn't wait for its busy timeout when a file is switched to WAL
 
 
@@ -80,6 +81,10 @@ class SQLiteStore:
         )
         self._accepted = Accepted(self._clock)
         self._runners: dict[str, RunnerInfo] = {}  # registered through this handle
+        # Nobody but these ran anything or had a sign of life, when the folder had changed last then (ns), and when that was
+        # looked at (monotonic); written by orphans().
+        self._alone_as_of: int | None = None
+        self._alone_at = 0.0
 
     # --- life
 
@@ -270,7 +275,13 @@ class SQLiteStore:
 
     async def orphans(self, limit: int) -> Sequence[Job]:
         self._writing()
-        return await self._reader.orphans(limit, self._judge)
+        looked_at, as_of = self._clock.monotonic(), self._liveness.changed_at()
+        if as_of == self._alone_as_of and looked_at - self._alone_at < LOOK_ANYWAY:
+            return []
+        found, running = await self._reader.orphans(limit, self._judge)
+        alone = running | self._liveness.known() <= self._runners.keys()
+        self._alone_as_of, self._alone_at = (as_of, looked_at) if alone else (None, 0.0)
+        return found
 
     def _judge(self, cursor: sqlite3.Cursor) -> Callable[[str], bool]:
         """Who is alive, as the rows that this cursor sees have it."""

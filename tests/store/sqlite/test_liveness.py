@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,6 +121,34 @@ def test_a_forked_child_forgets_what_its_parent_holds(tmp_path: Path) -> None:
     os.close(writing)
     assert Liveness(tmp_path / "runners").is_alive("r1", None)
     mine.release("r1")
+
+
+# --- how often is looked ---------------------------------------------------------------------------------------------------
+
+
+async def test_who_is_alone_looks_once_a_second(
+    path: Path, store: SQLiteStore, children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    orphans = store._reader.orphans
+
+    async def counting(limit: int, judge: Any) -> Any:
+        looks.append(limit)
+        return await orphans(limit, judge)
+
+    monkeypatch.setattr(store._reader, "orphans", counting)
+    await sign_on(store)
+    for _ in range(4):
+        assert list(await store.orphans(10)) == []
+    assert len(looks) == 1
+    child = await signed_on(children, "c1")
+    await put(store, "a")
+    await child.ask("take")
+    for _ in range(4):
+        assert list(await store.orphans(10)) == []
+    assert len(looks) == 5, "somebody else is here"
+    child.kill()
+    assert ids(await store.orphans(10)) == ["a"]
 
 
 # --- no file -------------------------------------------------------------------------------------------------------------
