@@ -1,0 +1,1 @@
+"""`python -m tests.bench.peers`: other job queues and ours, side by side in one command; see README.md."""

@@ -1,0 +1,1 @@
+"""Places where peers keep their jobs, each emptied before a measurement."""
