@@ -18,8 +18,9 @@ class Bell:
 
     def ring(self) -> None:
         """End the wait, or the next one."""
-        self._rung = True
-        self._wake()
+        if not self._rung:  # else who waited has been woken already
+            self._rung = True
+            self._wake()
 
     def quiet(self) -> None:
         """Forget earlier rings: what they were about is being looked at."""

@@ -75,7 +75,7 @@ class Dispatcher:
 
         A suspect is alone until its end is in the store: its row says so, and a death in that commit would be blamed on it.
         """
-        if not self._slots.busy and self._settled():
+        if self._alone_since is not None and not self._slots.busy and self._settled():
             self._alone_since = None
         self._bell.ring()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from asyncjobs.histogram import bucket_of
 from asyncjobs.job import State
@@ -52,32 +52,51 @@ def buckets_of(entries: Iterable[tuple[int, str, str, Metric, int, int]]) -> lis
     ]
 
 
+_Start = tuple[str, str, bool, bool, int, int]  # queue, task, retrying, was held, bucket of the wait, minute
+_End = tuple[
+    str, str, str, State, str, bool, bool, int, int
+]  # queue, task, outcome, to, queue after, retrying, held, bucket, minute
+
+
 class Tally:
     """Deltas, gathered by naming what happened.
 
     counters: (queue, key) → delta; a key is a State (how many jobs are in it), HELD, RETRYING (queued with an attempt behind
     them) or total_of(a Metric). history: (bucket begin ms, queue, task, Metric, histogram bucket or NO_BUCKET) → delta.
+
+    Starts and ends, of which a commit has many alike, are only counted as they come, and become deltas when those are asked for.
     """
 
-    __slots__ = ("counters", "history")
+    __slots__ = ("_counters", "_ends", "_history", "_starts")
 
     def __init__(self) -> None:
-        self.counters: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self.history: defaultdict[tuple[int, str, str, Metric, int], int] = defaultdict(int)
+        self._counters: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._history: defaultdict[tuple[int, str, str, Metric, int], int] = defaultdict(int)
+        self._starts: defaultdict[_Start, int] = defaultdict(int)  # emptied, as _ends, into the two above
+        self._ends: defaultdict[_End, int] = defaultdict(int)
 
     def __bool__(self) -> bool:
-        return bool(self.counters or self.history)
+        return bool(self._starts or self._ends or self._counters or self._history)
+
+    @property
+    def counters(self) -> Mapping[tuple[str, str], int]:
+        self._add_up()
+        return self._counters
+
+    @property
+    def history(self) -> Mapping[tuple[int, str, str, Metric, int], int]:
+        self._add_up()
+        return self._history
+
+    # --- what happened
 
     def inserted(self, queue: str, task: str, now: int, count: int = 1) -> None:
-        self.counters[queue, State.QUEUED] += count
+        self._counters[queue, State.QUEUED] += count
         self._count(queue, task, Metric.ENQUEUED, now, count)
 
     def claimed(self, queue: str, task: str, *, retrying: bool, was_held: bool, waited: int, now: int) -> None:
         """A queued job began to run, `waited` ms after it was due. retrying: it had an attempt behind it before."""
-        self._move(queue, State.QUEUED, State.RUNNING)
-        self._leave_queue(queue, retrying=retrying, held=was_held)
-        self._count(queue, task, Metric.STARTED, now)
-        self._measure(queue, task, Metric.WAIT, waited, now)
+        self._starts[queue, task, retrying, was_held, bucket_of(max(waited, 0)), now - now % HISTORY_STEP] += 1
 
     def finished(
         self,
@@ -93,51 +112,67 @@ class Tally:
         now: int,
     ) -> None:
         """An attempt ended after `ran` ms and its job went to state `to`. retrying, held: as it is after, in `queue_after`."""
-        self.counters[queue, State.RUNNING] -= 1
-        self.counters[queue_after, to] += 1
-        if to is State.QUEUED:
-            self._enter_queue(queue_after, retrying=retrying, held=held)
-        for metric in _ENDED_AS[outcome]:
-            self._count(queue, task, metric, now)
-        if outcome in _TIMED:
-            self._measure(queue, task, Metric.RUN, ran, now)
-        if to is State.FAILED:
-            self._count(queue, task, Metric.DEAD, now)
-            if outcome == "lost":
-                self._count(queue, task, Metric.FAILURES, now)
-        elif to is State.CANCELLED:
-            self._count(queue, task, Metric.CANCELLED, now)
+        minute, bucket = now - now % HISTORY_STEP, bucket_of(max(ran, 0))
+        self._ends[queue, task, outcome, to, queue_after, retrying, held, bucket, minute] += 1
 
     def cancelled_queued(self, queue: str, task: str, *, retrying: bool, held: bool, now: int) -> None:
-        self._move(queue, State.QUEUED, State.CANCELLED)
-        self._leave_queue(queue, retrying=retrying, held=held)
-        self._count(queue, task, Metric.CANCELLED, now)
+        self._move(queue, State.QUEUED, State.CANCELLED, 1)
+        self._leave_queue(queue, retrying=retrying, held=held, count=1)
+        self._count(queue, task, Metric.CANCELLED, now, 1)
 
     def requeued(self, queue: str, state: State) -> None:
-        self._move(queue, state, State.QUEUED)
+        self._move(queue, state, State.QUEUED, 1)
 
     def held(self, queue: str, count: int) -> None:
         """`count` more queued jobs have a hold; negative: fewer."""
-        self.counters[queue, HELD] += count
+        self._counters[queue, HELD] += count
 
     def pruned(self, queue: str, state: State, count: int) -> None:
-        self.counters[queue, state] -= count
+        self._counters[queue, state] -= count
 
-    def _move(self, queue: str, before: State, after: State) -> None:
-        self.counters[queue, before] -= 1
-        self.counters[queue, after] += 1
+    # --- as deltas
 
-    def _enter_queue(self, queue: str, *, retrying: bool, held: bool) -> None:
-        self.counters[queue, RETRYING] += retrying
-        self.counters[queue, HELD] += held
+    def _add_up(self) -> None:
+        starts, self._starts = self._starts, defaultdict(int)
+        ends, self._ends = self._ends, defaultdict(int)
+        for start, count in starts.items():
+            self._add_start(start, count)
+        for end, count in ends.items():
+            self._add_end(end, count)
 
-    def _leave_queue(self, queue: str, *, retrying: bool, held: bool) -> None:
-        self.counters[queue, RETRYING] -= retrying
-        self.counters[queue, HELD] -= held
+    def _add_start(self, start: _Start, count: int) -> None:
+        queue, task, retrying, was_held, bucket, minute = start
+        self._move(queue, State.QUEUED, State.RUNNING, count)
+        self._leave_queue(queue, retrying=retrying, held=was_held, count=count)
+        self._count(queue, task, Metric.STARTED, minute, count)
+        self._history[minute, queue, task, Metric.WAIT, bucket] += count
 
-    def _count(self, queue: str, task: str, metric: Metric, now: int, count: int = 1) -> None:
-        self.counters[queue, total_of(metric)] += count
-        self.history[now - now % HISTORY_STEP, queue, task, metric, NO_BUCKET] += count
+    def _add_end(self, end: _End, count: int) -> None:
+        queue, task, outcome, to, queue_after, retrying, held, bucket, minute = end
+        self._counters[queue, State.RUNNING] -= count
+        self._counters[queue_after, to] += count
+        if to is State.QUEUED:
+            self._counters[queue_after, RETRYING] += retrying * count
+            self._counters[queue_after, HELD] += held * count
+        for metric in _ENDED_AS[outcome]:
+            self._count(queue, task, metric, minute, count)
+        if outcome in _TIMED:
+            self._history[minute, queue, task, Metric.RUN, bucket] += count
+        if to is State.FAILED:
+            self._count(queue, task, Metric.DEAD, minute, count)
+            if outcome == "lost":
+                self._count(queue, task, Metric.FAILURES, minute, count)
+        elif to is State.CANCELLED:
+            self._count(queue, task, Metric.CANCELLED, minute, count)
 
-    def _measure(self, queue: str, task: str, metric: Metric, milliseconds: int, now: int) -> None:
-        self.history[now - now % HISTORY_STEP, queue, task, metric, bucket_of(max(milliseconds, 0))] += 1
+    def _move(self, queue: str, before: State, after: State, count: int) -> None:
+        self._counters[queue, before] -= count
+        self._counters[queue, after] += count
+
+    def _leave_queue(self, queue: str, *, retrying: bool, held: bool, count: int) -> None:
+        self._counters[queue, RETRYING] -= retrying * count
+        self._counters[queue, HELD] -= held * count
+
+    def _count(self, queue: str, task: str, metric: Metric, now: int, count: int) -> None:
+        self._counters[queue, total_of(metric)] += count
+        self._history[now - now % HISTORY_STEP, queue, task, metric, NO_BUCKET] += count

@@ -21,6 +21,7 @@ PRIMARY = "INTEGER PRIMARY KEY"
 IDS = "sqlite_autoindex_jobs_1"
 INDEX = {
     "JOB_BY_ID": IDS,
+    "SUCCEED": IDS,
     "SEQ_BY_ID": IDS,
     "TAKEN": IDS,
     "TO_CANCEL": IDS,
