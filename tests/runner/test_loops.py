@@ -475,6 +475,26 @@ async def test_a_claim_that_is_answered_late_in_a_shutdown_is_given_back(
     assert (job.state, job.attempt, [record.outcome for record in job.attempts]) == (State.QUEUED, 0, ["released"])
 
 
+async def test_a_long_enqueue_many_lets_the_loop_go_on(jobs: Jobs) -> None:
+    @jobs.task
+    async def work(n: int) -> None: ...
+
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with jobs.running(work=()):
+        beside = asyncio.create_task(others())
+        handles = await jobs.enqueue_many(work.call(n) for n in range(5_000))
+        beside.cancel()
+        assert len(handles) == len({handle.id for handle in handles}) == 5_000
+    assert turns >= 10
+
+
 async def test_a_job_may_enqueue_while_the_runner_drains(jobs: Jobs, clock: FakeClock, store: FailingStore) -> None:
     handles = []
     stopping = asyncio.Event()
