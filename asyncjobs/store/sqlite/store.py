@@ -156,19 +156,19 @@ class SQLiteStore:
     # --- producing
 
     async def insert(self, jobs: Sequence[NewJob], *, now: int) -> Sequence[Inserted]:
-        writer = self._writing(now)
+        writer, promises = self._writing(now), {job.survives for job in jobs}
 
         def write() -> asyncio.Future[Any]:
             return writer.submit(
                 Rank.INSERT,
                 lambda transaction: _insert(transaction, jobs, now),
-                synced=any(job.survives == "power" for job in jobs),
+                synced="power" in promises,
                 now=now,
                 rows=len(jobs),
                 ids=[job.id for job in jobs],
             )
 
-        if all(job.survives == "nothing" for job in jobs) and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE:
+        if promises <= {"nothing"} and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE:
             self._accepted.take(jobs, write)
             return [Inserted(job.id, True) for job in jobs]
         return await write()  # type: ignore[no-any-return]
