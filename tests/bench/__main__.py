@@ -42,7 +42,7 @@ def main() -> int:
     if options.readme is not None:
         table.rewrite(options.readme, table.markdown(rows, around.sentence))
     missed = [row.what for row in rows if row.verdict is Verdict.MISSED]
-    print(f"bars missed: {', '.join(missed) or 'none'}")
+    print(f"bars missed: {'; '.join(missed) or 'none'}")
     return end(options.quick or not missed)
 
 

@@ -86,14 +86,13 @@ def prefill(path: Path, kind: Kind, count: int) -> None:
         counting = Transaction(connection, 0)  # the library's own, for what it would count with the next change
         counting.count_inserts()
         counting.flush()
-        # A random id, as the library's are: in order they would be cheaper to find.
         connection.execute(
             f"""
-            WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies LIMIT ?)
+            WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies LIMIT :count)
             INSERT INTO jobs (id, {listed})
             SELECT {_UUID}, {listed} FROM copies, jobs
             """,
-            (count - 1,),
+            {"count": count - 1, "since": round(time.time() * 1000) - count},
         )
         connection.execute("UPDATE counters SET n = n * ? WHERE queue <> ''", (count,))
         connection.execute("UPDATE counters SET n = (SELECT max(seq) FROM jobs) WHERE key = 'counted'")
@@ -103,7 +102,8 @@ def prefill(path: Path, kind: Kind, count: int) -> None:
     _sync(path)
 
 
-_UUID = "lower(" + " || '-' || ".join(f"hex(randomblob({size}))" for size in (4, 2, 2, 2, 6)) + ")"
+# UUID version 7, as the library's ids are, one a millisecond: they come before those of new jobs, in order.
+_UUID = "printf('%08x-%04x-7000-a000-%s', (:since + n) >> 16, (:since + n) & 65535, lower(hex(randomblob(6))))"
 
 
 async def _one(path: Path, kind: Kind) -> None:

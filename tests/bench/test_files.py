@@ -7,10 +7,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from asyncjobs import Jobs
+from asyncjobs.clock import SystemClock
 from asyncjobs.job import Job
 from asyncjobs.store.base import JobQuery, Metric
 from asyncjobs.store.sqlite.store import SQLiteStore
@@ -43,6 +45,8 @@ async def test_the_statistics_of_a_prefilled_file_are_a_recount_of_its_jobs(kind
     history = await store.history(since=0, until=now + 60_000)
     await store.close()
     assert len(jobs) == len({job.id for job in jobs}) == COUNT
+    assert {UUID(job.id).version for job in jobs} == {7}
+    assert max(job.id for job in jobs[:-1]) < SystemClock().new_id(), "new jobs come last in the index of ids"
     assert counted(stats) == recount(jobs, now)
     totals = {metric for metric, total in stats.queues[QUEUE].totals.items() if total}
     assert totals == TOTALS[kind]
