@@ -6,8 +6,10 @@ moves that time forward, a claim's answer back; a queue is asked only when its t
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from asyncjobs.clock import Clock
@@ -23,6 +25,7 @@ logger = logging.getLogger("asyncjobs.runner")
 ALONE_PATIENCE = 60.0
 ALONE_LOOK = 1_000  # ms between looks at whether that job is still there
 NEVER = math.inf
+STARTS_AT_ONCE = 20  # attempts that begin in one turn of the loop, which with their first steps take it about a millisecond
 
 
 class Dispatcher:
@@ -137,14 +140,26 @@ class Dispatcher:
         for job in claimed.jobs:
             taken[job.queue] += 1
             self._slots.take(job.queue)
-            self._start(job)
         self._learn(wants, taken, claimed, now)
+        await self._start_all(claimed.jobs)
         for name in claimed.unknown - self._named:
             logger.warning(
                 "jobs of task %r are held: no living process knows it. Bring it back, or name it in aliases= of the task that took "
                 "its place; they run then", name,
             )  # fmt: skip
         self._named |= claimed.unknown
+
+    async def _start_all(self, jobs: Sequence[Job]) -> None:
+        """A few in each turn of the loop, so that the app's own work comes in between."""
+        waiting = deque(jobs)
+        try:
+            while waiting:
+                for _ in range(min(STARTS_AT_ONCE, len(waiting))):
+                    self._start(waiting.popleft())
+                await asyncio.sleep(0)
+        finally:  # cancelled, at the end of a shutdown: what has not begun is given back, which start knows
+            while waiting:
+                self._start(waiting.popleft())
 
     async def _claim_alone(self, now: int) -> None:
         """The runner is idle, and a job is due that must have it for itself."""

@@ -13,7 +13,9 @@ import pytest
 from asyncjobs import Jobs, State
 from asyncjobs.errors import StoreMismatch, StoreUnavailable
 from asyncjobs.outcome import Finish
+from asyncjobs.runner.dispatcher import STARTS_AT_ONCE, Dispatcher
 from asyncjobs.runner.runner import Runner
+from asyncjobs.runner.slots import Slots
 from asyncjobs.store.base import Claim, Claimed, RunnerInfo, Verdict
 from asyncjobs.store.memory import MemoryStore
 from tests.fakes import START, FakeClock, settled
@@ -473,6 +475,46 @@ async def test_a_claim_that_is_answered_late_in_a_shutdown_is_given_back(
     (job,) = await store.get([handle.id])
     assert job is not None
     assert (job.state, job.attempt, [record.outcome for record in job.attempts]) == (State.QUEUED, 0, ["released"])
+
+
+async def test_many_jobs_that_begin_at_once_let_the_loop_go_on(clock: FakeClock) -> None:
+    jobs = Jobs("memory:", queues={"default": 100}, clock=clock)
+    turns, begun = 0, []
+
+    @jobs.task
+    async def work(n: int) -> None:
+        begun.append(turns)
+
+    async def others() -> None:
+        nonlocal turns
+        while len(begun) < 100:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with jobs.running():
+        await jobs.pause("default")
+        await clock.advance(0.2)
+        await jobs.enqueue_many(work.call(n) for n in range(100))
+        await jobs.resume("default")
+        beside = asyncio.create_task(others())
+        async with asyncio.timeout(10):
+            await beside
+    assert len(set(begun)) >= 100 / STARTS_AT_ONCE
+
+
+async def test_jobs_that_were_claimed_and_have_not_begun_are_given_back_when_the_claim_is_cut_short(clock: FakeClock) -> None:
+    taken: list[Any] = []
+    dispatcher = Dispatcher(
+        MemoryStore(), clock, Slots({"default": 100}), runner="r1", queues=("default",), tasks=frozenset(),
+        start=taken.append, held_up=lambda: False, settled=lambda: True,
+    )  # fmt: skip
+    claimed: list[Any] = [f"job {n}" for n in range(3 * STARTS_AT_ONCE)]
+    starting = asyncio.create_task(dispatcher._start_all(claimed))
+    await asyncio.sleep(0)
+    assert len(taken) == STARTS_AT_ONCE
+    starting.cancel()
+    await asyncio.wait({starting})
+    assert taken == claimed
 
 
 async def test_a_long_enqueue_many_lets_the_loop_go_on(jobs: Jobs) -> None:
