@@ -39,12 +39,16 @@ class Clock(Protocol):
         """Run `callback` on the running loop after `seconds`, at once when not positive."""
 
 
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # a random digit's two low bits, behind the variant's 10
+
+
 class SystemClock:
     """The real thing."""
 
     def __init__(self) -> None:
         self._last_id_ms = 0  # written and read by new_id only
         self._id_sequence = 0  # 12 bits, counts within one millisecond
+        self._id_time = ""  # that millisecond and the version, as an id begins with them
 
     def now(self) -> int:
         return time.time_ns() // 1_000_000
@@ -63,16 +67,17 @@ class SystemClock:
         """
         milliseconds = self.now()
         if milliseconds > self._last_id_ms:
-            self._last_id_ms = milliseconds
-            self._id_sequence = random.getrandbits(11)
+            self._set_id_time(milliseconds, random.getrandbits(11))
         elif self._id_sequence < 0xFFF:
             self._id_sequence += 1
         else:
-            self._last_id_ms += 1
-            self._id_sequence = 0
-        low = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-        text = f"{self._last_id_ms:012x}7{self._id_sequence:03x}{low:016x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+            self._set_id_time(self._last_id_ms + 1, 0)
+        chance = os.urandom(8).hex()
+        return f"{self._id_time}{self._id_sequence:03x}-{_VARIANT[chance[0]]}{chance[1:4]}-{chance[4:]}"
+
+    def _set_id_time(self, milliseconds: int, sequence: int) -> None:
+        text = f"{milliseconds:012x}"
+        self._last_id_ms, self._id_sequence, self._id_time = milliseconds, sequence, f"{text[:8]}-{text[8:]}-7"
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(max(seconds, 0.0), callback)

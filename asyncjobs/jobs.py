@@ -266,9 +266,10 @@ class Jobs:
         self._check_queue(job.queue)
         if job.policy.retry_queue is not None:
             self._check_queue(job.policy.retry_queue)
-        for what, text in (("arguments", job.args), ("metadata", job.meta)):
-            if len(text) > self._max_payload:
-                raise PayloadTooLarge(f"the {what} of {job.name}", len(text), self._max_payload)
+        if len(job.args) > self._max_payload:
+            raise PayloadTooLarge(f"the arguments of {job.name}", len(job.args), self._max_payload)
+        if len(job.meta) > self._max_payload:
+            raise PayloadTooLarge(f"the metadata of {job.name}", len(job.meta), self._max_payload)
         return job
 
     # --- looking -----------------------------------------------------------------------------------------------------

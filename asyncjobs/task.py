@@ -62,6 +62,11 @@ class Call(Generic[R]):
     def new_job(self, id: str, now: int) -> NewJob:
         """The job that this call asks for. Raises ArgumentError where the arguments don't fit; touches nothing."""
         task, options = self.task, self.options
+        if options is PLAIN:  # nearly always; what follows comes to the same
+            args = task.arguments.encode(self.args, self.kwargs)
+            return NewJob(
+                id, task.name, task.queue, now, args, priority=task.priority, policy=task.policy, survives=task.survives
+            )
         due = options.run_at if options.run_at is not None else now + round(options.delay * 1000)
         return NewJob(
             id=options.id or id,
