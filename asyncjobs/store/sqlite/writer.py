@@ -72,7 +72,7 @@ class Transaction:
         if self.tally:
             self.count_inserts()
         elif self.inserted_to:
-            (counted,) = self.cursor.execute(sql.COUNTED).fetchone()
+            ((counted,),) = self.cursor.execute(sql.COUNTED).fetchall()  # all: a read left open would outlive the commit
             if self.inserted_to - counted > UNCOUNTED:
                 self.count_inserts()
         self._write_tally()
