@@ -10,7 +10,8 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from asyncjobs.clock import Clock
 from asyncjobs.job import Job
@@ -135,13 +136,14 @@ class Dispatcher:
         return None if seconds == NEVER else seconds
 
     async def _claim(self, wants: dict[str, int], now: int) -> None:
-        claimed = await self._submit(self._store.claim, wants, now)
-        taken = dict.fromkeys(wants, 0)
-        for job in claimed.jobs:
-            taken[job.queue] += 1
-            self._slots.take(job.queue)
-        self._learn(wants, taken, claimed, now)
-        await self._start_all(claimed.jobs)
+        with self._claiming(now):
+            claimed = await self._store.claim(Claim(self._runner, wants, self._tasks), now=now)
+            taken = dict.fromkeys(wants, 0)
+            for job in claimed.jobs:
+                taken[job.queue] += 1
+                self._slots.take(job.queue)
+            self._learn(wants, taken, claimed, now)
+            await self._start_all(claimed.jobs)
         for name in claimed.unknown - self._named:
             logger.warning(
                 "jobs of task %r are held: no living process knows it. Bring it back, or name it in aliases= of the task that took "
@@ -164,7 +166,8 @@ class Dispatcher:
     async def _claim_alone(self, now: int) -> None:
         """The runner is idle, and a job is due that must have it for itself."""
         wants = {queue: 1 for queue in self._queues if queue not in self._paused}
-        claimed = await self._submit(self._store.claim_alone, wants, now)
+        with self._claiming(now):
+            claimed = await self._store.claim_alone(Claim(self._runner, wants, self._tasks), now=now)
         self._yielding_since = None
         self._alone_due = NEVER if claimed.alone_due is None else claimed.alone_due
         if not claimed.jobs and self._alone_due <= now:  # a sibling has it, or its queue is not for us: don't ask again at once
@@ -174,11 +177,13 @@ class Dispatcher:
             self._slots.take(job.queue)
             self._start(job)
 
-    async def _submit(self, verb: Callable[..., Awaitable[Claimed]], wants: dict[str, int], now: int) -> Claimed:
+    @contextmanager
+    def _claiming(self, now: int) -> Iterator[None]:
+        """Until what the claim takes has begun: before, the store knows of attempts here that nobody here does."""
         self._rung.clear()
         self.claiming_since = self._clock.monotonic()
         try:
-            return await verb(Claim(self._runner, wants, self._tasks), now=now)
+            yield
         finally:
             self.claiming_since = None
             self._looked_at = now

@@ -101,7 +101,7 @@ class Pulse:
         proven = [id for id, token in strays.items() if self._suspects.get(id) == token]
         self._suspects = strays
         claiming_since = self._dispatcher.claiming_since
-        if not proven or (claiming_since is not None and claiming_since < began):
+        if not proven or (claiming_since is not None and claiming_since <= began):
             return
         for job in await self._store.get(proven):
             if job is not None and strays.get(job.id) == job.token and self._running().get(job.id) != job.token:

@@ -52,10 +52,10 @@ def buckets_of(entries: Iterable[tuple[int, str, str, Metric, int, int]]) -> lis
     ]
 
 
-_Start = tuple[str, str, bool, bool, int, int]  # queue, task, retrying, was held, bucket of the wait, minute
-_End = tuple[
-    str, str, str, State, str, bool, bool, int, int
-]  # queue, task, outcome, to, queue after, retrying, held, bucket, minute
+# queue, task, retrying, was held, bucket of the wait, minute
+_Start = tuple[str, str, bool, bool, int, int]
+# queue, task, outcome, to, queue after, retrying, held, bucket of the run, minute
+_End = tuple[str, str, str, State, str, bool, bool, int, int]
 
 
 class Tally:

@@ -502,6 +502,35 @@ async def test_many_jobs_that_begin_at_once_let_the_loop_go_on(clock: FakeClock)
     assert len(set(begun)) >= 100 / STARTS_AT_ONCE
 
 
+async def test_a_beat_takes_no_job_for_a_stray_that_is_about_to_begin(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncjobs.runner.dispatcher.STARTS_AT_ONCE", 1)
+    jobs = Jobs("memory:", queues={"default": 100}, clock=clock)
+    begun: list[int] = []
+
+    @jobs.task
+    async def work(n: int) -> None:
+        begun.append(n)
+
+    async def beats() -> None:
+        assert jobs._life is not None
+        assert jobs._life.runner is not None
+        while len(begun) < 100:
+            jobs._life.runner.beat()
+            await asyncio.sleep(0)
+
+    async with jobs.running():
+        await jobs.pause("default")
+        await clock.advance(0.2)
+        handles = await jobs.enqueue_many(work.call(n) for n in range(100))
+        await jobs.resume("default")
+        async with asyncio.timeout(10):
+            await beats()
+        await clock.advance(0.2)
+        outcomes = [[record.outcome for record in (await handle.job()).attempts] for handle in handles]
+    assert sorted(begun) == list(range(100))
+    assert outcomes == [["succeeded"]] * 100
+
+
 async def test_jobs_that_were_claimed_and_have_not_begun_are_given_back_when_the_claim_is_cut_short(clock: FakeClock) -> None:
     taken: list[Any] = []
     dispatcher = Dispatcher(

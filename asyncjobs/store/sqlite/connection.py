@@ -16,6 +16,7 @@ from asyncjobs.errors import StoreClosed, StoreError, StoreFull, StoreMismatch, 
 V = TypeVar("V")
 
 BUSY_TIMEOUT = 5.0  # seconds
+ENDING = 1.0  # seconds at most; a thread that has answered its last call has only to return, which takes microseconds
 
 _AWAY = {
     sqlite3.SQLITE_BUSY: "the database is locked by another program",
@@ -65,9 +66,6 @@ class _Connection(sqlite3.Connection):
         if isinstance(sql, Call):
             return _Answer(sql.function(self))
         return super().execute(sql, parameters)
-
-
-ENDING = 1.0  # seconds at most; a thread that has answered its last call has only to return, which takes microseconds
 
 
 class Hopper:

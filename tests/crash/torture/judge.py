@@ -393,9 +393,4 @@ def _explained(stops: Iterable[Window], at: int, why: str) -> bool:
     """
     if not any(reason in why for reason in CONTENDED):
         return False
-    began, stood, until = at - round(WAITED * 1e9), 0, 0
-    for begin, end in sorted(stops):
-        begin = max(begin, until, began)
-        until = max(until, end)
-        stood += max(min(end, at) - begin, 0)
-    return stood >= STOOD * 1e9
+    return Windows(stops).cover(at - round(WAITED * 1e9), at) >= STOOD * 1e9

@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -203,16 +202,26 @@ async def test_an_operation_submitted_while_close_drains_is_refused(store: SQLit
         await closing
 
 
-async def test_no_thread_outlives_close(store: SQLiteStore, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_thread_outlives_close(
+    store: SQLiteStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not even one that the system lets wait between its last answer and its end."""
-    before = set(threading.enumerate())
+    before, waited_for, join = set(threading.enumerate()), threading.Event(), threading.Thread.join
 
-    class Slow(logging.Handler):
+    class Held(logging.Handler):
+        """Keeps a driver's thread between its last answer and its end until somebody waits for that."""
+
         def emit(self, record: logging.LogRecord) -> None:
-            if "completed" in record.getMessage():
-                time.sleep(0.02)
+            message = record.getMessage()
+            if "completed" in message and "close_and_stop" in message:
+                assert waited_for.wait(10)
 
-    handler, driver = Slow(), logging.getLogger("aiosqlite")
+    def joined(thread: threading.Thread, timeout: float | None = None) -> None:
+        waited_for.set()
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", joined)
+    handler, driver = Held(), logging.getLogger("aiosqlite")
     caplog.set_level(logging.DEBUG, logger="aiosqlite")
     driver.addHandler(handler)
     other = SQLiteStore(store.path)
@@ -220,6 +229,7 @@ async def test_no_thread_outlives_close(store: SQLiteStore, caplog: pytest.LogCa
     await other.close()
     after = set(threading.enumerate())
     driver.removeHandler(handler)
+    waited_for.set()
     assert after <= before
 
 
