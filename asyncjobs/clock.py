@@ -39,6 +39,10 @@ class Clock(Protocol):
         """Run `callback` on the running loop after `seconds`, at once when not positive."""
 
 
+_CHANCES_AT_ONCE = 64
+_chances: list[str] = []  # 64 random bits each, unused: a system call lets go of the interpreter, so there is one for many
+os.register_at_fork(after_in_child=_chances.clear)  # or parent and child would use the same
+
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # a random digit's two low bits, behind the variant's 10
 
 
@@ -72,7 +76,7 @@ class SystemClock:
             self._id_sequence += 1
         else:
             self._set_id_time(self._last_id_ms + 1, 0)
-        chance = os.urandom(8).hex()
+        chance = _chance()
         return f"{self._id_time}{self._id_sequence:03x}-{_VARIANT[chance[0]]}{chance[1:4]}-{chance[4:]}"
 
     def _set_id_time(self, milliseconds: int, sequence: int) -> None:
@@ -81,6 +85,17 @@ class SystemClock:
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(max(seconds, 0.0), callback)
+
+
+def _chance() -> str:
+    """16 hexadecimal digits that nobody can guess."""
+    try:
+        return _chances.pop()
+    except IndexError:
+        digits = os.urandom(8 * _CHANCES_AT_ONCE).hex()
+        first, *rest = (digits[start : start + 16] for start in range(0, len(digits), 16))
+        _chances.extend(rest)
+        return first
 
 
 async def sleep(clock: Clock, seconds: float) -> None:

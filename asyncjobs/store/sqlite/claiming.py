@@ -10,7 +10,7 @@ from asyncjobs.job import PRIORITIES, PRIORITY_STEP, Job
 from asyncjobs.store.base import Claim, Claimed
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.rows import dumps, job_of
-from asyncjobs.store.sqlite.writer import Transaction
+from asyncjobs.store.sqlite.transaction import Transaction
 
 HOLD_AT_ONCE = 500  # jobs of unknown tasks that one claim puts aside; it says so, and the next goes on
 Candidate = tuple[int, int, int]  # order (run_at + PRIORITY_STEP × priority), seq, run_at

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from asyncjobs.store.base import HISTORY_STEP
 from asyncjobs.store.sqlite.rows import COLUMNS, INSERTED
 
 # the unique index on id
 JOB_BY_ID = f"SELECT {COLUMNS} FROM jobs WHERE id = ?"
 SEQ_BY_ID = "SELECT seq FROM jobs WHERE id = ?"
-INSERT = f"INSERT INTO jobs ({INSERTED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_VALUES = f"({', '.join('?' * len(INSERTED.split(', ')))})"
+INSERT = f"INSERT INTO jobs ({INSERTED}) VALUES {_VALUES}"
+INSERT_NEW = f"{INSERT} ON CONFLICT DO NOTHING"
 
 # jobs_unique
 HOLDER = "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND state < 2"
@@ -101,7 +105,6 @@ _NOT_COUNTED = "seq > (SELECT n FROM counters WHERE queue = '' AND key = 'counte
 NOT_COUNTED = f"""
 SELECT queue, name, enqueued_at - enqueued_at % {HISTORY_STEP} AS at, count(*), max(seq) FROM jobs WHERE {_NOT_COUNTED} GROUP BY queue, name, at
 """
-COUNTED = "SELECT n FROM counters WHERE queue = '' AND key = 'counted'"
 ALL_COUNTED = "UPDATE counters SET n = ? WHERE queue = '' AND key = 'counted'"
 COUNTERS = "SELECT queue, key, n FROM counters WHERE queue <> ''"
 COUNTED_QUEUES = "SELECT DISTINCT queue FROM counters WHERE queue <> ''"
@@ -122,3 +125,9 @@ SELECT count(*) FROM (
 PAUSED = "SELECT queue FROM pauses WHERE paused"
 PAUSE = "INSERT INTO pauses VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET paused = 1, changed_at = excluded.changed_at"
 RESUME = "UPDATE pauses SET paused = 0, changed_at = ? WHERE queue = ?"
+
+
+@lru_cache(maxsize=64)
+def insert_many(places: int) -> str:
+    """INSERT of so many rows at most; how many it is comes last."""
+    return f"INSERT INTO jobs ({INSERTED}) SELECT * FROM (VALUES {', '.join([_VALUES] * places)}) LIMIT ?"

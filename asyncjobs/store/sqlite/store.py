@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from asyncjobs.clock import Clock, SystemClock, pause
 from asyncjobs.errors import StoreClosed, StoreUnavailable
@@ -51,8 +50,9 @@ from asyncjobs.store.sqlite.rows import (
     progress_text,
 )
 from asyncjobs.store.sqlite.siblings import Gate, Waker
+from asyncjobs.store.sqlite.transaction import Rank, Transaction
 from asyncjobs.store.sqlite.watching import Watch
-from asyncjobs.store.sqlite.writer import Rank, Transaction, Writer
+from asyncjobs.store.sqlite.writer import Writer
 
 logger = logging.getLogger("asyncjobs.store")
 
@@ -156,22 +156,14 @@ class SQLiteStore:
     # --- producing
 
     async def insert(self, jobs: Sequence[NewJob], *, now: int) -> Sequence[Inserted]:
-        writer, promises = self._writing(now), {job.survives for job in jobs}
-
-        def write() -> asyncio.Future[Any]:
-            return writer.submit(
-                Rank.INSERT,
-                lambda transaction: _insert(transaction, jobs, now),
-                synced="power" in promises,
-                now=now,
-                rows=len(jobs),
-                ids=[job.id for job in jobs],
-            )
-
-        if promises <= {"nothing"} and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE:
-            self._accepted.take(jobs, write)
+        writer = self._writing(now)
+        if not jobs:
+            return []
+        rows, synced = [insert_of(job, now) for job in jobs], any(job.survives == "power" for job in jobs)
+        if all(job.survives == "nothing" for job in jobs) and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE:
+            self._accepted.take(jobs, lambda: writer.insert(rows, synced=False, now=now))
             return [Inserted(job.id, True) for job in jobs]
-        return await write()  # type: ignore[no-any-return]
+        return await writer.insert(rows, synced=synced, now=now)
 
     # --- working
 
@@ -365,22 +357,6 @@ class SQLiteStore:
 
 
 # --- what the verbs do, on the writer's thread ---------------------------------------------------------------------------
-
-
-def _insert(transaction: Transaction, jobs: Sequence[NewJob], now: int) -> list[Inserted]:
-    cursor, execute = transaction.cursor, transaction.cursor.execute
-    answers = []
-    for job in jobs:
-        created = execute(sql.INSERT, insert_of(job, now)).rowcount == 1
-        if created:
-            transaction.inserted_to = cursor.lastrowid or 0
-            transaction.woken.add(job.queue)
-            answers.append(Inserted(job.id, True))
-        else:
-            known = execute(sql.SEQ_BY_ID, (job.id,)).fetchone()
-            holder = job.id if known else execute(sql.HOLDER, (job.unique_key,)).fetchone()[0]
-            answers.append(Inserted(holder, False))
-    return answers
 
 
 def _finish(transaction: Transaction, finish: Finish, now: int) -> Verdict:

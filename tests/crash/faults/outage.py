@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.crash.faults.server import QUICK, FaultServer
 
 # Seconds; 5 for users. Above what a visitor may wait, so that a wait on the event loop would be seen.
-BUSY = {f"asyncjobs.store.sqlite.{module}.BUSY_TIMEOUT": 1.5 * QUICK for module in ("writer", "store")}
+BUSY = {f"asyncjobs.store.sqlite.{module}.BUSY_TIMEOUT": 1.5 * QUICK for module in ("committer", "store")}
 LOCKED = "the database is locked by another program"
 BALLAST = "x" * 100_000  # an argument that doesn't fit into a page that has room
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,9 @@ from asyncjobs.outcome import Finish
 from asyncjobs.runner.janitor import Janitor
 from asyncjobs.store.base import Inserted, Verdict
 from asyncjobs.store.sqlite import statements, store
-from asyncjobs.store.sqlite.writer import Rank, Transaction, Writer
+from asyncjobs.store.sqlite.inserting import ID, Row
+from asyncjobs.store.sqlite.transaction import Transaction
+from asyncjobs.store.sqlite.writer import Writer
 
 EARLY, LATE = 0.002, 0.05  # seconds
 
@@ -36,20 +38,20 @@ def _unfenced() -> None:
 
 def _acknowledged_early() -> None:
     """An insert is answered a moment before it is even submitted."""
-    submit, seen = Writer.submit, set[str]()
+    insert, seen = Writer.insert, set[str]()
 
-    def early(self: Writer, rank: Rank, act: Callable[[Transaction], Any], **options: Any) -> Any:
-        ids = options.get("ids", ())
-        if not ids or not seen.isdisjoint(ids):  # who asks again is told the truth, and the load stays what it is
-            return submit(self, rank, act, **options)
+    def early(self: Writer, rows: Sequence[Row], **options: Any) -> Any:
+        ids = [row[ID] for row in rows]
+        if not seen.isdisjoint(ids):  # who asks again is told the truth, and the load stays what it is
+            return insert(self, rows, **options)
         seen.update(ids)
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         loop.call_later(EARLY, _answer, future, [Inserted(id, True) for id in ids])
-        loop.call_later(LATE, lambda: submit(self, rank, act, **options))
+        loop.call_later(LATE, lambda: insert(self, rows, **options))
         return future
 
-    Writer.submit = early  # type: ignore[method-assign]
+    Writer.insert = early  # type: ignore[method-assign]
 
 
 def _answer(future: asyncio.Future[Any], value: object) -> None:

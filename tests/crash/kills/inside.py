@@ -19,9 +19,11 @@ from asyncjobs.runner.ledger import Ledger
 from asyncjobs.runner.runner import Runner
 from asyncjobs.runner.slots import Slots
 from asyncjobs.store.sqlite import connection, log
+from asyncjobs.store.sqlite.committer import Committer
 from asyncjobs.store.sqlite.liveness import Liveness
 from asyncjobs.store.sqlite.log import Log
-from asyncjobs.store.sqlite.writer import Transaction, Writer
+from asyncjobs.store.sqlite.transaction import Transaction
+from asyncjobs.store.sqlite.writer import Writer
 from tests.crash.kills.gauge import Gauge
 from tests.crash.kills.points import MIDWAY, Phase, Trap
 from tests.store.sqlite.inside import failure
@@ -149,10 +151,16 @@ def _transaction(trap: Trap) -> None:
 
     connection._Connection.execute = execute  # type: ignore[method-assign]
     around(
-        Writer,
+        Committer,
         "_try",
         before=lambda *_: setattr(within, "transaction", True),
         after=lambda: setattr(within, "transaction", False),
+    )
+    around(
+        Transaction,
+        "_insert_alone",
+        before=lambda *_: trap.passing("writer: before an insert alone"),
+        after=lambda: trap.passing("writer: inserted alone, nobody answered"),
     )
     around(Transaction, "flush", before=lambda _: trap.passing("writer: acts done, counters not written"))
 
@@ -201,9 +209,9 @@ def _reopening(trap: Trap) -> None:
     if trap.arm is None or trap.arm.point.phase is not Phase.REOPEN:
         return
     armed, reached = trap.arm, threading.Event()
-    trying = Writer._try
+    trying = Committer._try
 
-    def failing(self: Writer, connection: sqlite3.Connection, batch: Any) -> Transaction:
+    def failing(self: Committer, connection: sqlite3.Connection, batch: Any) -> Transaction:
         """An I/O error at the chosen transaction; at every other one (by its number) it is committed all the same."""
         fails = not reached.is_set() and trap.due(armed.point.name)
         if not fails or armed.passing % 2:
@@ -217,6 +225,6 @@ def _reopening(trap: Trap) -> None:
         if trap.armed(name) and reached.is_set():
             trap.spring()
 
-    Writer._try = failing  # type: ignore[method-assign]
+    Committer._try = failing  # type: ignore[method-assign]
     around_async(Writer, "_reopen", before=lambda: at("before reopen"), after=lambda: at("after reopen"))
     around_async(Writer, "_disconnect", after=lambda: at("reopen: disconnected"))

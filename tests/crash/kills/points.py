@@ -65,6 +65,8 @@ _BY_NAME = {
         Point("before claim_alone", Phase.ALONE),
         Point("after claim_alone", Phase.ALONE),
         # the writer
+        Point("writer: before an insert alone", Phase.LOAD, 60),
+        Point("writer: inserted alone, nobody answered", Phase.LOAD, 60),
         Point("writer: before BEGIN", Phase.LOAD, 60),
         Point("writer: acts done, counters not written", Phase.LOAD, 60),
         Point("writer: before COMMIT", Phase.LOAD, 60),

@@ -10,18 +10,20 @@ from unittest import mock
 
 from asyncjobs.store.sqlite import claiming
 from asyncjobs.store.sqlite.log import Log
+from asyncjobs.store.sqlite.transaction import Operation
 from asyncjobs.store.sqlite.writer import Writer
 
 
 @contextmanager
 def never_synced() -> Iterator[None]:
     """The writer commits with NORMAL where it promises FULL."""
-    submit = Writer.submit
+    enter = Writer._enter
 
-    def unsynced(self: Writer, *arguments: Any, synced: bool, **others: Any) -> Any:
-        return submit(self, *arguments, synced=False, **others)
+    def unsynced(self: Writer, operation: Operation) -> Any:
+        operation.synced = False
+        return enter(self, operation)
 
-    with mock.patch.object(Writer, "submit", unsynced):
+    with mock.patch.object(Writer, "_enter", unsynced):
         yield
 
 
@@ -69,7 +71,7 @@ def close_unheeded() -> Iterator[None]:
     """A store that closes mends nothing."""
 
     async def shrugging(self: Writer) -> None:
-        self._needs_reopening = False
+        self._committer.needs_reopening = False
 
     with mock.patch.object(Writer, "_reopen", shrugging):
         yield

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 from asyncjobs.store.sqlite.store import SQLiteStore
-from asyncjobs.store.sqlite.writer import Rank, Transaction, Writer
+from asyncjobs.store.sqlite.transaction import Rank, Transaction
+from asyncjobs.store.sqlite.writer import Writer
+
+V = TypeVar("V")
 
 
 def writer(store: SQLiteStore) -> Writer:
@@ -19,6 +22,7 @@ def writer(store: SQLiteStore) -> Writer:
 
 async def on_thread(store: SQLiteStore, function: Callable[[sqlite3.Connection], Any]) -> Any:
     """Run `function` on the writer's connection, between two commits."""
+    writer(store)._inbox.recall()
     return await writer(store)._hopper.call(function)
 
 
@@ -38,17 +42,19 @@ async def traced(store: SQLiteStore) -> list[str]:
     return statements
 
 
-def hops(store: SQLiteStore) -> list[object]:
-    """Every hop to the write connection's thread, from now on."""
-    hopper, seen = writer(store)._hopper, []
-    call = hopper.call
+def commits(statements: list[str]) -> int:
+    """How many transactions these were; an insert outside of any is one."""
+    count, inside = 0, False
+    for statement in statements:
+        inside = statement.startswith("BEGIN") or (inside and statement not in ("COMMIT", "ROLLBACK"))
+        count += statement == "COMMIT" or (statement.startswith("INSERT") and not inside)
+    return count
 
-    async def counting(function: Any) -> Any:
-        seen.append(function)
-        return await call(function)
 
-    hopper.call = counting  # type: ignore[method-assign]
-    return seen
+async def later(verb: Callable[[], Coroutine[Any, Any, V]]) -> V:
+    """In the loop's next turn."""
+    await asyncio.sleep(0)
+    return await verb()
 
 
 def submit(store: SQLiteStore, act: Callable[[Transaction], Any], rank: Rank = Rank.CHANGE) -> asyncio.Future[Any]:
@@ -91,7 +97,7 @@ def failure(code: int, text: str = "injected") -> sqlite3.OperationalError:
 
 def fail_tries(store: SQLiteStore, *errors: BaseException, committed: bool = False) -> None:
     """Let the next transactions end in these errors, before they begin or once they are committed; later ones succeed."""
-    target, left = writer(store), list(errors)
+    target, left = writer(store)._committer, list(errors)
     really = target._try
 
     def trying(connection: sqlite3.Connection, batch: Any) -> Transaction:

@@ -64,7 +64,7 @@ async def checkpointed(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> s
     monkeypatch.setattr(log_module, "CHECKPOINT_CHANGES", 0)
     await put(store, "first")
     await inside.idle(store)
-    helper = inside.writer(store)._log._checkpointer
+    helper = inside.writer(store)._committer.log._checkpointer
     assert helper is not None
     return helper
 
@@ -127,7 +127,7 @@ async def test_a_failing_checkpoint_fails_no_commit(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing = Failing(await checkpointed(store, monkeypatch), sqlite3.SQLITE_FULL)
-    inside.writer(store)._log._checkpointer = failing  # type: ignore[assignment]
+    inside.writer(store)._committer.log._checkpointer = failing  # type: ignore[assignment]
     await put(store, "a")
     await put(store, "b")
     await inside.idle(store)
@@ -141,15 +141,15 @@ async def test_a_checkpoint_that_could_not_sync_the_log_has_it_emptied_before_th
 ) -> None:
     """What the kernel dropped of it then, no later sync writes."""
     failing = Failing(await checkpointed(store, monkeypatch), sqlite3.SQLITE_IOERR)
-    inside.writer(store)._log._checkpointer = failing  # type: ignore[assignment]
+    inside.writer(store)._committer.log._checkpointer = failing  # type: ignore[assignment]
     before = await inside.on_thread(store, id)
     await put(store, "a")
     await inside.idle(store)
     monkeypatch.setattr("asyncjobs.store.sqlite.log.CHECKPOINT_CHANGES", 1_000)
     assert os.stat(f"{path}-wal").st_size > 0
     sizes: list[int] = []
-    trying = inside.writer(store)._try
-    inside.writer(store)._try = lambda *given: (sizes.append(os.stat(f"{path}-wal").st_size), trying(*given))[1]  # type: ignore[method-assign]
+    trying = inside.writer(store)._committer._try
+    inside.writer(store)._committer._try = lambda *given: (sizes.append(os.stat(f"{path}-wal").st_size), trying(*given))[1]  # type: ignore[method-assign]
     await put(store, "b")
     assert (failing.tried, sizes) == (1, [0])
     assert await inside.on_thread(store, id) != before

@@ -9,7 +9,7 @@ import pytest
 
 from asyncjobs.job import State
 from asyncjobs.store.base import HISTORY_STEP, Metric, QueueStats
-from asyncjobs.store.sqlite import writer
+from asyncjobs.store.sqlite import transaction
 from asyncjobs.store.sqlite.store import SQLiteStore
 from tests.store.acts import NOW, claim, new, put, sign_on
 from tests.store.sqlite import inside
@@ -54,7 +54,7 @@ async def test_the_next_change_of_another_kind_counts_them_once(store: SQLiteSto
 
 
 async def test_many_inserts_are_counted_by_themselves(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "UNCOUNTED", 10)
+    monkeypatch.setattr(transaction, "UNCOUNTED", 10)
     for n in range(25):
         await put(store, f"j{n}")
         assert (await queue(store)).states[State.QUEUED] == n + 1

@@ -56,8 +56,8 @@ WHOLE_INDEX = {"RUNNING", "RUNNING_RUNNERS"}  # of running jobs, which are few: 
 SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED"}  # few, too
 NOT_OF_JOBS = {
     "INSERT",
+    "INSERT_NEW",
     "COUNT",
-    "COUNTED",
     "ALL_COUNTED",
     "COUNTERS",
     "COUNTED_QUEUES",

@@ -22,10 +22,9 @@ from asyncjobs.errors import OutcomeUnknown, StoreClosed, StoreFull, StoreUnavai
 from asyncjobs.job import Progress, State
 from asyncjobs.outcome import Finish
 from asyncjobs.store.base import Inserted, Verdict
-from asyncjobs.store.sqlite import accepted, schema
-from asyncjobs.store.sqlite import writer as writer_module
+from asyncjobs.store.sqlite import accepted, inbox, inserting, schema
 from asyncjobs.store.sqlite.store import SQLiteStore
-from asyncjobs.store.sqlite.writer import Transaction
+from asyncjobs.store.sqlite.transaction import Transaction
 from tests.store.acts import NOW, claim, end, everything, failure, ids, new, one, put, retry, run, sign_on, success
 from tests.store.sqlite import inside
 
@@ -43,13 +42,23 @@ async def stored(store: SQLiteStore) -> list[str]:
 # --- sharing a commit ----------------------------------------------------------------------------------------------------
 
 
-async def test_an_insert_and_a_claim_of_one_loop_turn_share_one_commit_and_one_hop(store: SQLiteStore) -> None:
+async def test_an_insert_and_a_claim_of_one_loop_turn_share_one_commit(store: SQLiteStore) -> None:
     await sign_on(store)
-    statements, hops = await inside.traced(store), inside.hops(store)
+    statements = await inside.traced(store)
     _, claimed = await asyncio.gather(put(store, "a"), claim(store))
     assert ids(claimed.jobs) == ["a"]
-    assert statements.count("COMMIT") == 1
-    assert len(hops) == 1
+    assert inside.commits(statements) == 1
+
+
+async def test_a_claim_of_the_turn_after_the_insert_shares_its_commit(store: SQLiteStore) -> None:
+    """So does the dispatcher's, which the insert has woken."""
+    await sign_on(store)
+    statements = await inside.traced(store)
+    inserting = asyncio.ensure_future(put(store, "a"))
+    claiming = asyncio.ensure_future(inside.later(lambda: claim(store)))
+    claimed, _ = await asyncio.gather(claiming, inserting)
+    assert ids(claimed.jobs) == ["a"]
+    assert inside.commits(statements) == 1
 
 
 async def test_a_claim_submitted_before_the_insert_still_finds_its_job(store: SQLiteStore) -> None:
@@ -61,29 +70,73 @@ async def test_a_claim_submitted_before_the_insert_still_finds_its_job(store: SQ
 async def test_what_arrives_during_a_commit_shares_the_next(store: SQLiteStore) -> None:
     statements = await inside.traced(store)
     async with inside.Busy(store) as busy:
-        waiting = [asyncio.ensure_future(put(store, f"j{n}")) for n in range(50)]
+        waiting = [asyncio.ensure_future(put(store, f"j{n}")) for n in range(20)]
         await asyncio.sleep(0)
         busy.end()
         await asyncio.gather(*waiting)
-    assert statements.count("COMMIT") == 2
+    assert inside.commits(statements) == 1 + 1
+
+
+async def test_of_many_that_wait_one_half_goes_first(store: SQLiteStore) -> None:
+    """Who waits for the other half can bring what comes next while this one is on its way."""
+    statements = await inside.traced(store)
+    async with inside.Busy(store) as busy:
+        waiting = [asyncio.ensure_future(put(store, f"j{n}")) for n in range(64)]
+        await asyncio.sleep(0)
+        busy.end()
+        await asyncio.gather(*waiting)
+    assert inside.commits(statements) == 1 + 2
+    assert await stored(store) == sorted(f"j{n}" for n in range(64))
+
+
+async def test_inserts_alone_are_one_statement_without_a_transaction_around_it(store: SQLiteStore) -> None:
+    """So the thread lets go of the interpreter once, and needs it no more until all is on disk."""
+    await put(store, "first")
+    await store.beat("r1", now=NOW)  # what comes is synced again
+    await put(store, "second")
+    statements = await inside.traced(store)
+    await asyncio.gather(put(store, "a"), put(store, "b", "c"))
+    assert len(statements) == 1
+    assert await stored(store) == ["a", "b", "c", "first", "second"]
+
+
+@pytest.mark.parametrize("count", [1, 2, inserting.STEP, inserting.STEP + 1, inserting.AT_ONCE, inserting.AT_ONCE + 1, 300])
+async def test_as_many_rows_are_inserted_as_were_given(store: SQLiteStore, count: int) -> None:
+    names = [f"j{n:03}" for n in range(count)]
+    inserted = await store.insert([new(name) for name in names], now=NOW)
+    assert inserted == [Inserted(name, True) for name in names]
+    assert await stored(store) == names
+
+
+async def test_one_that_meets_another_is_told_so_and_its_batch_is_stored(store: SQLiteStore) -> None:
+    await put(store, "known")
+    calls = [[new("a")], [new("known"), new("b")], [new("a")]]
+    answers = await asyncio.gather(*(store.insert(jobs, now=NOW) for jobs in calls))
+    assert [[found.created for found in answer] for answer in answers] == [[True], [False, True], [False]]
+    assert await stored(store) == ["a", "b", "known"]
+
+
+async def test_an_insert_that_was_committed_in_an_io_error_is_created_all_the_same(store: SQLiteStore) -> None:
+    inside.fail_tries(store, inside.failure(IOERR), committed=True)
+    assert await store.insert([new("a")], now=NOW) == [Inserted("a", True)]
 
 
 async def test_a_batch_is_capped(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "BATCH_ROWS", 10)
+    monkeypatch.setattr(inbox, "BATCH_ROWS", 10)
     statements = await inside.traced(store)
     async with inside.Busy(store) as busy:
         waiting = [asyncio.ensure_future(put(store, *[f"{n}-{i}" for i in range(5)])) for n in range(5)]
         await asyncio.sleep(0)
         busy.end()
         await asyncio.gather(*waiting)
-    assert statements.count("COMMIT") == 1 + 3
+    assert inside.commits(statements) == 1 + 3
 
 
 async def test_an_operation_above_the_cap_is_not_split(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "BATCH_ROWS", 10)
+    monkeypatch.setattr(inbox, "BATCH_ROWS", 10)
     statements = await inside.traced(store)
     await put(store, *[f"j{i}" for i in range(25)])
-    assert statements.count("COMMIT") == 1
+    assert inside.commits(statements) == 1
 
 
 # --- who fails, and who is left alone ------------------------------------------------------------------------------------
@@ -591,8 +644,8 @@ async def test_after_an_io_error_the_log_is_emptied_before_the_batch_is_done_aga
     await put(store, "a")
     sizes: list[int] = []
     inside.fail_tries(store, inside.failure(IOERR))
-    trying = inside.writer(store)._try
-    inside.writer(store)._try = lambda *given: (sizes.append(os.stat(f"{path}-wal").st_size), trying(*given))[1]  # type: ignore[method-assign]
+    trying = inside.writer(store)._committer._try
+    inside.writer(store)._committer._try = lambda *given: (sizes.append(os.stat(f"{path}-wal").st_size), trying(*given))[1]  # type: ignore[method-assign]
     await put(store, "b")
     assert sizes[0] > 0
     assert sizes[1] == 0
@@ -601,7 +654,7 @@ async def test_after_an_io_error_the_log_is_emptied_before_the_batch_is_done_aga
 async def test_a_log_that_a_reader_holds_open_is_not_taken_for_emptied(
     path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asyncjobs.store.sqlite.writer.BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr("asyncjobs.store.sqlite.committer.BUSY_TIMEOUT", 0.05)
     await put(store, "a")
     reader = sqlite3.connect(path, isolation_level=None)
     try:
@@ -630,14 +683,14 @@ async def test_a_log_that_was_removed_is_saved_and_said(path: Path, store: SQLit
 
 @pytest.mark.parametrize("ending", ["", "-wal"])
 async def test_a_file_that_goes_while_it_is_written_leaves_the_outcome_open(path: Path, store: SQLiteStore, ending: str) -> None:
-    trying = inside.writer(store)._try
+    trying = inside.writer(store)._committer._try
 
     def try_and_remove(connection: sqlite3.Connection, batch: Any) -> Transaction:
         transaction = trying(connection, batch)
         os.unlink(f"{path}{ending}")
         return transaction
 
-    inside.writer(store)._try = try_and_remove  # type: ignore[method-assign]
+    inside.writer(store)._committer._try = try_and_remove  # type: ignore[method-assign]
     with pytest.raises(OutcomeUnknown, match="was removed") as info:
         await put(store, "a")
     assert info.value.ids == ("a",)
@@ -648,7 +701,7 @@ async def test_a_log_that_goes_while_it_is_written_and_cannot_be_saved_leaves_th
 ) -> None:
     await put(store, "a")
     await inside.pragma(store, "busy_timeout = 20")
-    trying = inside.writer(store)._try
+    trying = inside.writer(store)._committer._try
 
     def try_and_remove(connection: sqlite3.Connection, batch: Any) -> Transaction:
         transaction = trying(connection, batch)
@@ -656,7 +709,7 @@ async def test_a_log_that_goes_while_it_is_written_and_cannot_be_saved_leaves_th
             os.unlink(f"{path}-wal")
         return transaction
 
-    inside.writer(store)._try = try_and_remove  # type: ignore[method-assign]
+    inside.writer(store)._committer._try = try_and_remove  # type: ignore[method-assign]
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN").execute("SELECT count(*) FROM jobs").fetchall()
         with pytest.raises(OutcomeUnknown, match="-wal was removed") as info:
@@ -670,7 +723,7 @@ async def test_a_log_that_is_gone_is_not_let_go_of_after_an_io_error(path: Path,
     """The descriptor that is open is the only one; reopening would find another log, or none."""
     await put(store, "a")
     os.unlink(f"{path}-wal")
-    inside.writer(store)._needs_reopening = True
+    inside.writer(store)._committer.needs_reopening = True
     with pytest.raises(StoreUnavailable, match="is safe in the database"):
         await put(store, "b")
 
@@ -765,7 +818,8 @@ async def test_a_job_that_survives_nothing_is_stored_once_the_store_can(
     while len(store._accepted):
         assert store._accepted._retrying is not None
         await asyncio.wait({store._accepted._retrying})
-        await store.note({})  # what is tried again now has ended then
+        with suppress(StoreUnavailable):  # once more
+            await store._accepted.settled(["a"])
     assert (await one(store, "a")).survives == "nothing"
 
 
