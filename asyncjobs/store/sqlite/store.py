@@ -159,8 +159,9 @@ class SQLiteStore:
         writer = self._writing(now)
         if not jobs:
             return []
-        rows, synced = [insert_of(job, now) for job in jobs], any(job.survives == "power" for job in jobs)
-        if all(job.survives == "nothing" for job in jobs) and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE:
+        rows, promises = [insert_of(job, now) for job in jobs], {job.survives for job in jobs}
+        synced = "power" in promises
+        if promises == {"nothing"} and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE:
             self._accepted.take(jobs, lambda: writer.insert(rows, synced=False, now=now))
             return [Inserted(job.id, True) for job in jobs]
         return await writer.insert(rows, synced=synced, now=now)
