@@ -780,7 +780,9 @@ def test_meta_that_is_no_object_is_an_argument_error(text: str) -> None:
         decode_meta(text)
 
 
-@pytest.mark.parametrize("value", [None, True, -1, 1.5, "ä\x00\ud800\"", [], {}, [1, (2, {"k": [None, "ü"]})], {"a": {"b": 1e300}}])
+@pytest.mark.parametrize(
+    "value", [None, True, -1, 1.5, 'ä\x00\ud800"', [], {}, [1, (2, {"k": [None, "ü"]})], {"a": {"b": 1e300}}]
+)
 def test_the_encoder_that_is_kept_writes_what_a_new_one_would(value: object) -> None:
     assert text.dumps(value) == text._encoder.encode(value)
 

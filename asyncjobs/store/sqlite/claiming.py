@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
-from asyncjobs.job import PRIORITIES, PRIORITY_STEP, Job
+from asyncjobs.job import PRIORITY_STEP, Job
 from asyncjobs.store.base import Claim, Claimed
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.rows import dumps, job_of
 from asyncjobs.store.sqlite.transaction import Transaction
 
 HOLD_AT_ONCE = 500  # jobs of unknown tasks that one claim puts aside; it says so, and the next goes on
+_Due = tuple[int, int, str]  # seq, run_at, name
 Candidate = tuple[int, int, int]  # order (run_at + PRIORITY_STEP × priority), seq, run_at
 
 
@@ -31,18 +35,20 @@ class _Search:
 
     def queue(self, queue: str, limit: int) -> None:
         """The first `limit` due jobs of this queue, and when there is more."""
+        found = defaultdict[int, list[_Due]](list)
+        for priority, seq, run_at, name in _rows(self.transaction, sql.CLAIMABLE, queue, limit + 1):
+            found[priority].append((seq, run_at, name))
         candidates: list[Candidate] = []
-        for priority in PRIORITIES:
-            candidates += self._priority(queue, priority, limit)
+        for priority, rows in found.items():
+            candidates += self._priority(queue, priority, limit, rows)
         candidates.sort()
         self.found += candidates[:limit]
         for _, _, run_at in candidates[limit:]:
             self._more_at(run_at)
 
-    def _priority(self, queue: str, priority: int, limit: int) -> list[Candidate]:
+    def _priority(self, queue: str, priority: int, limit: int, rows: list[_Due]) -> list[Candidate]:
         """Due ones of this priority; the first that is not due, or beyond the limit, sets next_due."""
         execute, tasks = self.transaction.cursor.execute, self.claim.tasks
-        rows = execute(sql.CLAIMABLE, (queue, priority, limit + 1)).fetchall()
         skip: frozenset[str] = frozenset()
         while any(name not in tasks and run_at <= self.now for _, run_at, name in rows):
             strange = [(seq, name) for seq, run_at, name in rows if name not in tasks and run_at <= self.now]
@@ -96,6 +102,12 @@ def claim_alone(transaction: Transaction, claim: Claim, now: int, *, floor: int)
     return Claimed(jobs, None, min(left, default=None))
 
 
+def _rows(transaction: Transaction, statement: str, *values: object) -> list[Any]:
+    """Of a statement that answers with all its rows in one."""
+    rows: list[Any] = json.loads(transaction.cursor.execute(statement, values).fetchall()[0][0])
+    return rows
+
+
 def _paused(transaction: Transaction) -> set[str]:
     return {queue for (queue,) in transaction.cursor.execute(sql.PAUSED)}
 
@@ -115,8 +127,8 @@ def _start(
     if not candidates:
         return []
     seqs = dumps([seq for _, seq, _ in candidates])
-    rows = transaction.cursor.execute(sql.START, (floor, runner, now, seqs)).fetchall()
-    started = {row[0]: job_of(row[1:]) for row in rows}
+    transaction.cursor.execute(sql.START, (floor, runner, now, seqs))
+    started = {row[0]: job_of(row[1:]) for row in _rows(transaction, sql.STARTED, seqs)}
     jobs = []
     for _, seq, run_at in sorted(candidates):
         job = started[seq]

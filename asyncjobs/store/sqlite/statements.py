@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from asyncjobs.job import PRIORITIES
 from asyncjobs.store.base import HISTORY_STEP
 from asyncjobs.store.sqlite.rows import COLUMNS, INSERTED
 
@@ -17,10 +18,19 @@ INSERT_NEW = f"{INSERT} ON CONFLICT DO NOTHING"
 # jobs_unique
 HOLDER = "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND state < 2"
 
+# Many rows come as one, a JSON array of arrays: the driver lets go of the interpreter for each row that it fetches, and has it
+# back when the event loop next rests.
+
 # jobs_claimable: one seek a priority; the first row that is not due, or is one too many, tells when to ask again
-CLAIMABLE = """
-SELECT seq, run_at, name FROM jobs
-WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0 ORDER BY run_at, seq LIMIT ?
+_CLAIMABLE = """
+SELECT * FROM (
+    SELECT {priority} AS priority, seq, run_at, name FROM jobs
+    WHERE queue = ?1 AND priority = {priority} AND state = 0 AND hold = 0 ORDER BY run_at, seq LIMIT ?2
+)
+"""
+CLAIMABLE = f"""
+SELECT json_group_array(json_array(priority, seq, run_at, name))
+FROM ({" UNION ALL ".join(_CLAIMABLE.format(priority=priority) for priority in PRIORITIES)})
 """
 CLAIMABLE_BUT = """
 SELECT seq, run_at, name FROM jobs
@@ -46,11 +56,12 @@ UPDATE jobs SET {_AGAIN} WHERE state = 0 AND queue = :queue AND priority = :prio
 # jobs_held: they must not wait either, once nothing holds them
 MAKE_HELD_DUE = f"UPDATE jobs SET {_AGAIN} WHERE state = 0 AND hold IN (1, 2) AND hold <> 0 AND {_NOT_SET}"
 
-# the primary key; RETURNING answers in no order, so the caller sorts
-START = f"""
+# the primary key; STARTED answers in no order, so the caller sorts
+START = """
 UPDATE jobs SET state = 1, attempt = attempt + 1, token = max(token + 1, ?), runner = ?, started_at = ?
-WHERE seq IN (SELECT value FROM json_each(?)) RETURNING seq, {COLUMNS}
+WHERE seq IN (SELECT value FROM json_each(?))
 """
+STARTED = f"SELECT json_group_array(json_array(seq, {COLUMNS})) FROM jobs WHERE seq IN (SELECT value FROM json_each(?))"
 HOLD = "UPDATE jobs SET hold = 1 WHERE seq IN (SELECT value FROM json_each(?))"
 TAKEN = (
     "SELECT seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts FROM jobs WHERE id = ?"
@@ -60,11 +71,16 @@ UPDATE jobs SET state = ?, queue = ?, run_at = coalesce(?, run_at), attempt = ?,
     finished_at = ?, result = ?, error = ?, attempts = ?, progress = coalesce(?, progress), unique_key = CASE WHEN ? THEN NULL ELSE unique_key END
 WHERE seq = ?
 """
-# the unique index on id: FINISH for what nearly every job comes to, a first attempt that succeeds
+# the unique index on id, then the primary key: FINISH for what nearly every job comes to, a first attempt that succeeds
+SUCCEEDING = """
+SELECT json_group_array(json_array(json_extract(value, '$[0]'), seq, queue, name, started_at))
+FROM json_each(?) CROSS JOIN jobs ON jobs.id = json_extract(value, '$[1]')
+WHERE token = json_extract(value, '$[2]') AND state = 1 AND attempts IS NULL
+"""
 SUCCEED = """
-UPDATE jobs SET state = 2, crashes = 0, hold = 0, cancel_requested = 0, finished_at = ?, result = ?, error = NULL,
-    attempts = json_array(json_array(attempt, 'succeeded', runner, started_at, ?, NULL)), unique_key = NULL
-WHERE id = ? AND token = ? AND state = 1 AND attempts IS NULL RETURNING queue, name, started_at
+UPDATE jobs SET state = 2, crashes = 0, hold = 0, cancel_requested = 0, finished_at = ?1, error = NULL, unique_key = NULL,
+    result = json_extract(value, '$[1]'), attempts = json_array(json_array(attempt, 'succeeded', runner, started_at, ?1, NULL))
+FROM json_each(?2) WHERE seq = json_extract(value, '$[0]')
 """
 CANCEL_QUEUED = "UPDATE jobs SET state = 4, hold = 0, finished_at = ?, unique_key = NULL WHERE seq = ?"
 CANCEL_RUNNING = "UPDATE jobs SET cancel_requested = 1 WHERE seq = ?"
@@ -95,9 +111,13 @@ ORPHANS = f"SELECT {COLUMNS} FROM jobs WHERE state = 1 AND runner IN (SELECT val
 OLD = "SELECT seq, queue FROM jobs WHERE state = ? AND state >= 2 AND finished_at < ? ORDER BY finished_at LIMIT ?"
 DELETE = "DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(?))"
 
-COUNT = "INSERT INTO counters (queue, key, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
-RECORD = """
-INSERT INTO history (at, queue, task, metric, bucket, n) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n
+COUNT = """
+INSERT INTO counters (queue, key, n) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
+FROM json_each(?) WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n
+"""
+RECORD = f"""
+INSERT INTO history (at, queue, task, metric, bucket, n) SELECT {", ".join(f"json_extract(value, '$[{at}]')" for at in range(6))}
+FROM json_each(?) WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n
 """
 
 # the primary key; jobs that the counters don't know of yet: all of them are queued, and none has ever been anything else

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asyncjobs.clock import Clock, SystemClock, pause
 from asyncjobs.errors import StoreClosed, StoreUnavailable
-from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Job, NewJob, Progress, State
+from asyncjobs.job import PRIORITIES, Job, NewJob, Progress, State
 from asyncjobs.outcome import ABANDONED, Finish
 from asyncjobs.spawn import spawn
 from asyncjobs.store.base import (
@@ -32,7 +32,7 @@ from asyncjobs.store.base import (
     Stats,
     Verdict,
 )
-from asyncjobs.store.sqlite import claiming, place, schema
+from asyncjobs.store.sqlite import claiming, finishing, place, schema
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.accepted import Accepted
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable, refused
@@ -42,10 +42,7 @@ from asyncjobs.store.sqlite.rows import (
     NUMBERS,
     STATES,
     askable,
-    attempts_of,
-    attempts_text,
     dumps,
-    error_text,
     insert_of,
     progress_text,
 )
@@ -226,7 +223,7 @@ class SQLiteStore:
     async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
         return await self._writing(now).submit(  # type: ignore[no-any-return]
             Rank.CHANGE,
-            lambda transaction: [_finish(transaction, finish, now) for finish in finishes],
+            lambda transaction: finishing.finish(transaction, finishes, now),
             synced=any(finish.to is State.QUEUED for finish in finishes),
             now=now,
             rows=len(finishes),
@@ -358,59 +355,6 @@ class SQLiteStore:
 
 
 # --- what the verbs do, on the writer's thread ---------------------------------------------------------------------------
-
-
-def _finish(transaction: Transaction, finish: Finish, now: int) -> Verdict:
-    is_plain = finish.to is State.SUCCEEDED and finish.outcome == "succeeded" and finish.error is None and finish.progress is None
-    if is_plain and not finish.crashes and _succeed(transaction, finish, now):
-        return Verdict.APPLIED
-    return _finish_any(transaction, finish, now)
-
-
-def _succeed(transaction: Transaction, finish: Finish, now: int) -> bool:
-    """Whether it was a first attempt, in one statement for two."""
-    parameters = (now, finish.result, now, askable(finish.id), finish.token)
-    done = transaction.cursor.execute(sql.SUCCEED, parameters).fetchall()
-    for queue, name, started_at in done:
-        transaction.tally.finished(
-            queue, name, "succeeded", State.SUCCEEDED,
-            queue_after=queue, retrying=False, held=False, ran=now - started_at, now=now,
-        )  # fmt: skip
-    return bool(done)
-
-
-def _finish_any(transaction: Transaction, finish: Finish, now: int) -> Verdict:
-    row = transaction.cursor.execute(sql.TAKEN, (askable(finish.id),)).fetchone()
-    if row is None:
-        return Verdict.LOST
-    seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts = row
-    if token != finish.token:
-        return Verdict.LOST
-    if state != schema.RUNNING:
-        return Verdict.ALREADY if token else Verdict.LOST
-    to = State.CANCELLED if finish.to is State.QUEUED and cancel_requested else finish.to
-    ended = to is not State.QUEUED
-    queue_after = queue if ended else finish.queue or queue
-    attempt_after = attempt - (finish.give_back and not ended)
-    hold = 0 if ended else finish.hold.value
-    record = AttemptRecord(attempt, finish.outcome, runner, started_at, now, finish.error)
-    records = [*attempts_of(attempts), record][-ATTEMPTS_KEPT:] if attempts else [record]
-    keeps_error = finish.error is None and to is not State.SUCCEEDED
-    transaction.cursor.execute(
-        sql.FINISH,
-        (
-            NUMBERS[to], queue_after, None if ended else finish.run_at, attempt_after, finish.crashes, hold,
-            now if ended else None, finish.result if ended else None, error if keeps_error else error_text(finish.error),
-            attempts_text(records), progress_text(finish.progress) if finish.progress else None, ended, seq,
-        ),
-    )  # fmt: skip
-    if not ended:
-        transaction.woken.add(queue_after)
-    transaction.tally.finished(
-        queue, name, finish.outcome, to,
-        queue_after=queue_after, retrying=attempt_after > 0, held=hold != 0, ran=now - started_at, now=now,
-    )  # fmt: skip
-    return Verdict.APPLIED
 
 
 def _cancel(transaction: Transaction, id: str, now: int) -> Cancellation:

@@ -14,6 +14,7 @@ from asyncjobs.store.base import Inserted
 from asyncjobs.store.sqlite import inserting
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.inserting import ID, QUEUE, UNIQUE_KEY, Row
+from asyncjobs.store.sqlite.rows import dumps
 from asyncjobs.store.tally import Tally
 
 UNCOUNTED = 1_000  # inserts that may wait to be counted: what a reader of the counters has to look through
@@ -141,9 +142,9 @@ class Transaction:
     def _write_tally(self) -> None:
         counters = [(queue, key, n) for (queue, key), n in self.tally.counters.items() if n]
         if counters:
-            self.cursor.executemany(sql.COUNT, counters)
+            self.cursor.execute(sql.COUNT, (dumps(counters),))
         if self.tally.history:
-            self.cursor.executemany(sql.RECORD, [(*key, n) for key, n in self.tally.history.items()])
+            self.cursor.execute(sql.RECORD, (dumps([(*key, n) for key, n in self.tally.history.items()]),))
         self.tally = Tally()
 
 

@@ -21,7 +21,7 @@ PRIMARY = "INTEGER PRIMARY KEY"
 IDS = "sqlite_autoindex_jobs_1"
 INDEX = {
     "JOB_BY_ID": IDS,
-    "SUCCEED": IDS,
+    "SUCCEEDING": IDS,
     "SEQ_BY_ID": IDS,
     "TAKEN": IDS,
     "TO_CANCEL": IDS,
@@ -35,6 +35,8 @@ INDEX = {
     "DUE": "jobs_claimable",
     "MAKE_DUE": "jobs_claimable",
     "START": PRIMARY,
+    "STARTED": PRIMARY,
+    "SUCCEED": PRIMARY,
     "HOLD": PRIMARY,
     "FINISH": PRIMARY,
     "CANCEL_QUEUED": PRIMARY,
@@ -83,15 +85,19 @@ def connection() -> Iterator[sqlite3.Connection]:
 
 def plan(connection: sqlite3.Connection, statement: str) -> list[str]:
     named = set(re.findall(r":(\w+)", statement))
-    values: object = dict.fromkeys(named, 1) if named else [1] * statement.count("?")
+    numbered = max((int(number) for number in re.findall(r"\?(\d+)", statement)), default=statement.count("?"))
+    values: object = dict.fromkeys(named, 1) if named else [1] * numbered
     rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()  # type: ignore[arg-type]
     return [row[3] for row in rows]
 
 
 def test_every_statement_is_spoken_for() -> None:
-    assert {name for name in vars(sql) if name.isupper() and name[0] != "_"} - {"COLUMNS", "INSERTED", "HISTORY_STEP"} == set(
-        INDEX
-    ) | NOT_OF_JOBS
+    assert {name for name in vars(sql) if name.isupper() and name[0] != "_"} - {
+        "COLUMNS",
+        "INSERTED",
+        "HISTORY_STEP",
+        "PRIORITIES",
+    } == set(INDEX) | NOT_OF_JOBS
 
 
 @pytest.mark.parametrize("name", INDEX)

@@ -1,0 +1,80 @@
+"""What becomes of jobs whose attempt has ended, fenced by its token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from asyncjobs.job import ATTEMPTS_KEPT, AttemptRecord, State
+from asyncjobs.outcome import Finish
+from asyncjobs.store.base import Verdict
+from asyncjobs.store.sqlite import schema
+from asyncjobs.store.sqlite import statements as sql
+from asyncjobs.store.sqlite.rows import NUMBERS, askable, attempts_of, attempts_text, dumps, error_text, progress_text
+from asyncjobs.store.sqlite.transaction import Transaction
+
+
+def finish(transaction: Transaction, finishes: Sequence[Finish], now: int) -> list[Verdict]:
+    """See Store.finish."""
+    done = _succeed(transaction, finishes, now)
+    return [Verdict.APPLIED if at in done else _one(transaction, finish, now) for at, finish in enumerate(finishes)]
+
+
+def _succeed(transaction: Transaction, finishes: Sequence[Finish], now: int) -> set[int]:
+    """Which of them, by their place, were what nearly all are: first attempts that succeeded. Two statements for all of those."""
+    plain = {finish.id: at for at, finish in enumerate(finishes) if _is_plain(finish)}
+    if not plain or len({finish.id for finish in finishes}) < len(finishes):  # the first of two with one id counts: one by one
+        return set()
+    asked = dumps([[at, id, finishes[at].token] for id, at in plain.items()])
+    found = json.loads(transaction.cursor.execute(sql.SUCCEEDING, (asked,)).fetchall()[0][0])
+    transaction.cursor.execute(sql.SUCCEED, (now, dumps([[seq, finishes[at].result] for at, seq, *_ in found])))
+    for _, _, queue, name, started_at in found:
+        transaction.tally.finished(
+            queue, name, "succeeded", State.SUCCEEDED,
+            queue_after=queue, retrying=False, held=False, ran=now - started_at, now=now,
+        )  # fmt: skip
+    return {at for at, *_ in found}
+
+
+def _is_plain(finish: Finish) -> bool:
+    return (
+        finish.to is State.SUCCEEDED
+        and finish.outcome == "succeeded"
+        and finish.error is None
+        and finish.progress is None
+        and not finish.crashes
+    )
+
+
+def _one(transaction: Transaction, finish: Finish, now: int) -> Verdict:
+    row = transaction.cursor.execute(sql.TAKEN, (askable(finish.id),)).fetchone()
+    if row is None:
+        return Verdict.LOST
+    seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts = row
+    if token != finish.token:
+        return Verdict.LOST
+    if state != schema.RUNNING:
+        return Verdict.ALREADY if token else Verdict.LOST
+    to = State.CANCELLED if finish.to is State.QUEUED and cancel_requested else finish.to
+    ended = to is not State.QUEUED
+    queue_after = queue if ended else finish.queue or queue
+    attempt_after = attempt - (finish.give_back and not ended)
+    hold = 0 if ended else finish.hold.value
+    record = AttemptRecord(attempt, finish.outcome, runner, started_at, now, finish.error)
+    records = [*attempts_of(attempts), record][-ATTEMPTS_KEPT:] if attempts else [record]
+    keeps_error = finish.error is None and to is not State.SUCCEEDED
+    transaction.cursor.execute(
+        sql.FINISH,
+        (
+            NUMBERS[to], queue_after, None if ended else finish.run_at, attempt_after, finish.crashes, hold,
+            now if ended else None, finish.result if ended else None, error if keeps_error else error_text(finish.error),
+            attempts_text(records), progress_text(finish.progress) if finish.progress else None, ended, seq,
+        ),
+    )  # fmt: skip
+    if not ended:
+        transaction.woken.add(queue_after)
+    transaction.tally.finished(
+        queue, name, finish.outcome, to,
+        queue_after=queue_after, retrying=attempt_after > 0, held=hold != 0, ran=now - started_at, now=now,
+    )  # fmt: skip
+    return Verdict.APPLIED
