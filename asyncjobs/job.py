@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Literal
 
+from asyncjobs.record import record
+
 Survives = Literal["power", "crash", "nothing"]
 
 PRIORITIES = range(4)  # 0 is first
@@ -87,7 +89,7 @@ class Progress:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewJob:
     """A job as it is handed to a store. `args` and `meta` are JSON in ASCII, which the store doesn't look into.
 
@@ -106,7 +108,7 @@ class NewJob:
     survives: Survives = "power"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """A stored job. Times are integer milliseconds UTC, `result` JSON text.
 

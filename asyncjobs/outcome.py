@@ -12,6 +12,7 @@ from typing import assert_never
 
 from asyncjobs.errors import ConfigurationError
 from asyncjobs.job import Error, Hold, Job, Progress, State
+from asyncjobs.record import record
 from asyncjobs.retry import MAX_DELAY, delay
 
 CRASH_DELAYS = (1.0, 10.0)  # seconds before a job whose process died under it once, twice, is tried again
@@ -111,7 +112,7 @@ Outcome = Succeeded | Failed | TimedOut | Cancelled | Snoozed | Released | Lost
 # --- what becomes of the job -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finish:
     """The end of one attempt as a store writes it; applied only while the job runs under exactly this token.
 

@@ -18,6 +18,7 @@ from asyncjobs.errors import ArgumentError, ConfigurationError
 from asyncjobs.handle import JobHandle
 from asyncjobs.job import DEFAULT_PRIORITY, PRIORITIES, Job, NewJob, Policy, State, Survives
 from asyncjobs.names import MAX_NAME, check_key, check_name
+from asyncjobs.record import record
 from asyncjobs.retry import Retry
 
 P = ParamSpec("P")
@@ -50,7 +51,7 @@ class Options:
 PLAIN = Options()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call(Generic[R]):
     """A task with its arguments and options: a value, for `jobs.enqueue_many`."""
 

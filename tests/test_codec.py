@@ -20,8 +20,7 @@ import pydantic
 import pytest
 from typing_extensions import TypeAliasType
 
-from asyncjobs.codec import Arguments, Result, decode_meta, encode_meta, text
-from asyncjobs.codec.misfit import Misfit
+from asyncjobs.codec import Arguments, Result, decode_meta, encode_meta
 from asyncjobs.errors import ArgumentError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -778,18 +777,3 @@ def test_meta_has_no_tags() -> None:
 def test_meta_that_is_no_object_is_an_argument_error(text: str) -> None:
     with pytest.raises(ArgumentError, match="stored meta"):
         decode_meta(text)
-
-
-@pytest.mark.parametrize(
-    "value", [None, True, -1, 1.5, 'ä\x00\ud800"', [], {}, [1, (2, {"k": [None, "ü"]})], {"a": {"b": 1e300}}]
-)
-def test_the_encoder_that_is_kept_writes_what_a_new_one_would(value: object) -> None:
-    assert text.dumps(value) == text._encoder.encode(value)
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, object(), {"a": b"x"}])
-def test_the_encoder_that_is_kept_refuses_what_a_new_one_would(value: object) -> None:
-    with pytest.raises((ValueError, TypeError)):
-        text._encoder.encode(value)
-    with pytest.raises(Misfit):
-        text.dumps(value)

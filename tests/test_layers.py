@@ -29,6 +29,8 @@ FLOORS: dict[str, tuple[int, str]] = {
             "context",
             "task",
             "names",
+            "record",
+            "json_text",
             "histogram",
             "spawn",
             "handle",

@@ -7,26 +7,13 @@ SQLite's JSON functions call `NaN` malformed (tried, `research/ecosystem.md` §5
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import NoReturn
 
 from asyncjobs.codec.misfit import Misfit
+from asyncjobs.json_text import encoder
 
 # The circle check is ours already: no converter lets anything through that is nested deeper than 100 levels.
-_encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",", ":"))
-
-
-def _prepared() -> Callable[[object], str]:
-    """`_encoder.encode` makes a C encoder for each call, which takes twice as long as to use it; the same one serves all."""
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return _encoder.encode
-    quote = json.encoder.encode_basestring_ascii
-    parts = make(None, _encoder.default, quote, None, _encoder.key_separator, _encoder.item_separator, False, False, False)
-    return lambda value: "".join(parts(value, 0))
-
-
-_encode = _prepared()
+_encode = encoder(allow_nan=False)
 
 
 def dumps(value: object) -> str:

@@ -26,6 +26,7 @@ from typing import Protocol
 
 from asyncjobs.job import Job, NewJob, Progress, State
 from asyncjobs.outcome import Finish
+from asyncjobs.record import record
 
 HISTORY_STEP = 60_000  # ms that one history bucket covers
 HISTORY_KEPT = 14 * 86_400_000  # ms, behind the latest `now` that the pruning handle has seen
@@ -37,7 +38,7 @@ GENERATION_BITS = 24  # of a token, below the generation: how often one job can 
 # --- values of the write verbs ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inserted:
     """The job that stands for this insert: the new one, or (created=False) the one whose id or unique key it met."""
 

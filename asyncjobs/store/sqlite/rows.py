@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from asyncjobs.job import AttemptRecord, Error, Hold, Job, NewJob, Policy, Progress, State
+from asyncjobs.json_text import encoder
 from asyncjobs.store.base import RunnerInfo
 
 STATES: tuple[State, ...] = (State.QUEUED, State.RUNNING, State.SUCCEEDED, State.FAILED, State.CANCELLED)
@@ -66,7 +67,7 @@ def dumps(value: object) -> str:
     return _encode(value)
 
 
-_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+_encode = encoder(allow_nan=True)
 
 
 def error_text(error: Error | None) -> str | None:
