@@ -32,11 +32,12 @@ class _Search:
     next_due: int | None = None
     may_hold: int = HOLD_AT_ONCE
     unknown: set[str] = field(default_factory=set)  # tasks whose jobs were held
+    emptied: set[str] = field(default_factory=set)  # queues of which all that waits, for whatever time, was found
 
     def queue(self, queue: str, limit: int) -> None:
         """The first `limit` due jobs of this queue, and when there is more."""
-        found = defaultdict[int, list[_Due]](list)
-        for priority, seq, run_at, name in _rows(self.transaction, sql.CLAIMABLE, queue, limit + 1):
+        waiting, found = _rows(self.transaction, sql.CLAIMABLE, queue, limit + 1), defaultdict[int, list[_Due]](list)
+        for priority, seq, run_at, name in waiting:
             found[priority].append((seq, run_at, name))
         candidates: list[Candidate] = []
         for priority, rows in found.items():
@@ -45,6 +46,8 @@ class _Search:
         self.found += candidates[:limit]
         for _, _, run_at in candidates[limit:]:
             self._more_at(run_at)
+        if len(waiting) == len(candidates[:limit]):
+            self.emptied.add(queue)
 
     def _priority(self, queue: str, priority: int, limit: int, rows: list[_Due]) -> list[Candidate]:
         """Due ones of this priority; the first that is not due, or beyond the limit, sets next_due."""
@@ -89,6 +92,8 @@ def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, forei
     jobs = _start(transaction, claim.runner, search.found, now, floor)
     alone = _alone(transaction, claim, paused)
     alone_due = min((run_at for _, _, run_at in alone), default=None)
+    if not alone:  # all there is begins here: siblings need not look
+        transaction.woken -= search.emptied
     return Claimed(jobs, search.next_due, alone_due, frozenset(search.unknown))
 
 

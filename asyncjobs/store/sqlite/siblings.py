@@ -13,7 +13,7 @@ from asyncjobs.store.sqlite.liveness import Liveness, Lock
 
 REFRESH = 1.0  # seconds between looks at who lives, unless a file has come or gone
 PATIENCE = 2.0  # seconds to wait for a turn; then without one: a lock file must never stop the work
-POLL = 0.001  # seconds, the mean between tries for a turn
+POLL = 0.0004  # seconds, the mean between tries for a turn
 
 
 class Gate:

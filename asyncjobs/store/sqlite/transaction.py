@@ -69,7 +69,7 @@ class Transaction:
         self.now = now  # the latest of the batch's inserts and changes: a claim is not earlier than what it may find
         self.counted_to = counted_to  # the seq up to which inserts are known to be counted; a sibling may have counted further
         self.inserted_to = inserted_to  # the seq of this connection's last insert
-        self.woken: set[str] = set()  # queues that may have got work
+        self.woken: set[str] = set()  # queues that may have got work for siblings
         self.shrunk = False  # pages have left the file, for the time being the last: a checkpoint makes it so on disk
 
     def run(self, operations: Sequence[Operation]) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from asyncjobs.job import NewJob
 from asyncjobs.store.sqlite.store import SQLiteStore
 from asyncjobs.store.sqlite.watching import FALLBACK, Watch
-from tests.store.acts import NOW, end, put, retry, run, sign_on, success, take
+from tests.store.acts import MINUTE, NOW, WORK, claim, end, new, put, retry, run, sign_on, success, take
+from tests.store.sqlite import inside
 from tests.store.sqlite.children import Child, Children
 
 
@@ -38,6 +42,43 @@ async def test_an_insert_wakes_another_process(store: SQLiteStore, children: Chi
     await child.answer()
     await sign_on(store)
     assert await woken_after(store, "r1", lambda: child.ask("put", "a", "mail")) < 1
+
+
+async def told(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch, *verbs: Coroutine[Any, Any, object]) -> list[set[str]]:
+    """What siblings are told after each commit of these."""
+    heard: list[set[str]] = []
+    monkeypatch.setattr(store._waker, "tell", lambda _, queues: heard.append(set(queues)))
+    await asyncio.gather(*verbs)
+    await inside.idle(store)
+    return heard
+
+
+async def test_who_begins_all_that_there_is_wakes_nobody(
+    store: SQLiteStore, other: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sign_on(store, "r1")
+    await sign_on(other, "r2")
+    store._gate.refresh(now=True)
+    assert await told(store, monkeypatch, put(store, "a", "b"), claim(store, "r1", {"default": 2})) == []
+
+
+@pytest.mark.parametrize(
+    ("jobs", "limit"),
+    [
+        ([new("a"), new("b")], 1),  # one is left
+        ([new("a"), new("b", run_at=NOW + MINUTE)], 2),  # one is for later
+        ([new("a"), new("b", queue="mail")], 2),  # another queue's
+        ([new("a"), new("b", name="unknown")], 2),
+    ],
+)
+async def test_what_does_not_begin_here_is_told(
+    store: SQLiteStore, other: SQLiteStore, monkeypatch: pytest.MonkeyPatch, jobs: list[NewJob], limit: int
+) -> None:
+    await sign_on(store, "r1")
+    await sign_on(other, "r2", tasks={*WORK, "unknown"})
+    store._gate.refresh(now=True)
+    (heard,) = await told(store, monkeypatch, store.insert(jobs, now=NOW), claim(store, "r1", {"default": limit}))
+    assert heard == {jobs[1].queue}
 
 
 async def test_a_reschedule_a_requeue_and_a_resume_wake_too(store: SQLiteStore, other: SQLiteStore) -> None:
