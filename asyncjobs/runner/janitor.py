@@ -13,7 +13,7 @@ from asyncjobs.store.base import Store, Verdict
 
 logger = logging.getLogger("asyncjobs.runner")
 
-ORPHAN_INTERVAL = 0.25  # seconds: with the second that a job waits after a crash, a take-over stays below two
+ORPHAN_INTERVAL = 0.5  # seconds: with the second that a job waits after a crash, a take-over stays below two
 PRUNE_INTERVAL = 60.0
 ORPHAN_BATCH = 500
 PRUNE_BATCH = 500  # rows of one commit, so that no enqueue waits long behind it

@@ -12,7 +12,7 @@ from asyncjobs.clock import Clock, Timer
 
 logger = logging.getLogger("asyncjobs.runner")
 
-INTERVAL = 0.25  # seconds between signs of life from the loop, and between looks for them
+INTERVAL = 0.5  # seconds between signs of life from the loop, and between looks for them
 PATIENCE = 1.0  # seconds without one before it is said
 FRAMES = 12  # of the stack that are logged, the innermost
 

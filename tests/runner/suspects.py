@@ -19,5 +19,5 @@ async def crash_twice(jobs: Jobs, clock: FakeClock, store: MemoryStore, task: Ta
             claimed = await store.claim(Claim(runner, {task.queue: 1}, frozenset([task.name])), now=clock.now())
             assert [job.id for job in claimed.jobs] == [handle.id]
             store._data.alive.discard(runner)
-            await clock.advance(1.3)
+            await clock.advance(1.6)  # a look for orphans, and the second that a job waits after a crash
     return handle

@@ -227,7 +227,7 @@ async def test_a_crashed_loop_is_started_again_and_named(
     async with jobs.running():
         await clock.advance(0.1)
         monkeypatch.setattr(store, "orphans", _broken_once(store))
-        await clock.advance(0.3)
+        await clock.advance(0.6)
         assert "a bug" in jobs.problems["janitor"]
         assert "the janitor loop crashed" in caplog.text
 
@@ -244,7 +244,7 @@ async def test_a_log_handler_that_raises_ends_no_loop(
         runner_log = logging.getLogger("asyncjobs.runner")
         runner_log.addFilter(raises)
         try:
-            await clock.advance(0.3)
+            await clock.advance(0.6)
             assert "a bug" in jobs.problems["janitor"]
         finally:
             runner_log.removeFilter(raises)
