@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 from collections.abc import Callable
 
+from asyncjobs.clock import Clock
 from asyncjobs.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from asyncjobs.store.sqlite import log
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, is_away, unavailable
@@ -20,6 +22,8 @@ logger = logging.getLogger("asyncjobs.store")
 # A connection that was opened while the file could not be written stays read-only for good.
 _WORTH_REOPENING = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
+LATELY = 0.002  # seconds since a commit found all files there: what goes after it is taken to go while the next one is written
+
 Failure = sqlite3.Error | StoreUnavailable  # of the store: of everybody in the batch
 Answer = Callable[[list[Operation]], None]
 
@@ -27,11 +31,13 @@ Answer = Callable[[list[Operation]], None]
 class Committer:
     """Of one writer; whichever connection it has at the moment. Everything here is on that connection's thread."""
 
-    def __init__(self, path: str, database: str, gate: Gate, waker: Waker) -> None:
+    def __init__(self, path: str, database: str, gate: Gate, waker: Waker, clock: Clock) -> None:
         self._path = path
+        self._clock = clock
         self._gate = gate
         self._waker = waker
         self._files = Files(path)
+        self._stood_at = -math.inf  # monotonic; they were looked at, and all there
         self._synchronous = ""  # as the connection has it
         self._counted_to = self._inserted_to = 0  # see Transaction
         self.log = Log(path, database)
@@ -57,12 +63,14 @@ class Committer:
         answer: called once they stand, before a checkpoint; where it isn't given, the outcomes are not the last word.
         """
         todo = sorted((operation for operation in batch if not operation.settled), key=lambda operation: operation.rank)
-        if gone := self.gone(connection):
+        if self._clock.monotonic() - self._stood_at > LATELY and (gone := self.gone(connection)):
             return gone
         turn = self._gate.enter()
         try:
             done = self._transact(connection, todo)
-            if gone := self.gone(connection):  # it went while this was written
+            gone = self.gone(connection)
+            self._stood_at = -math.inf if gone else self._clock.monotonic()
+            if gone:  # while this was written
                 for operation in todo:
                     operation.outcome = failure_of(operation, gone, self._path, maybe_stored=True)
             if answer is not None:
@@ -109,7 +117,7 @@ class Committer:
         return transaction
 
     def set_up(self, connection: sqlite3.Connection, prepare: Callable[[sqlite3.Connection], None] | None) -> None:
-        self._synchronous = ""
+        self._synchronous, self._stood_at = "", -math.inf
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT * 1000:.0f}",
             "wal_autocheckpoint = 0",  # see Log.checkpoint

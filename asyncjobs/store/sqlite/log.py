@@ -19,6 +19,7 @@ COMMIT = 30
 # nobody it is begun anew, and cut to LOG_KEPT first where it was longer, so that growth past that is seen again. As a rule it
 # is not longer, and so overwritten: four pages and their fdatasync took 113 µs there, and 248 µs where they made the file grow.
 LOG_GROWTH, LOG_KEPT = 4 << 20, 8 << 20
+LOOK_AFTER = 8  # changes, and as many commits, between looks at the size: four small commits, or one of more rows
 
 
 class Log:
@@ -30,12 +31,13 @@ class Log:
         self._checkpointer: sqlite3.Connection | None = None
         self._changes_seen = 0  # total_changes at the last checkpoint
         self._commits = 0  # since then
+        self._looked_after = 0  # changes and commits since then, as of the last look at the size
         self._size_seen = 0  # bytes at the last checkpoint, or as it was cut since
         self._pages_doubtful = False  # a checkpoint's sync failed: see empty()
 
     def begin(self) -> None:
         """The connection is a new one."""
-        self._changes_seen = self._commits = 0
+        self._changes_seen = self._commits = self._looked_after = 0
 
     def end(self) -> None:
         """The connection is about to close."""
@@ -46,11 +48,15 @@ class Log:
 
     def is_long(self, connection: sqlite3.Connection) -> bool:
         """To be asked after each commit."""
-        size = self._size()
-        self._size_seen = min(self._size_seen, size)
         self._commits += 1
-        changes = connection.total_changes - self._changes_seen + COMMIT * self._commits
-        return changes > CHECKPOINT_CHANGES or size - self._size_seen > LOG_GROWTH
+        changes = connection.total_changes - self._changes_seen
+        if changes + COMMIT * self._commits > CHECKPOINT_CHANGES:
+            return True
+        if changes + self._commits - self._looked_after < LOOK_AFTER:
+            return False
+        size, self._looked_after = self._size(), changes + self._commits
+        self._size_seen = min(self._size_seen, size)
+        return size - self._size_seen > LOG_GROWTH
 
     def checkpoint(self, connection: sqlite3.Connection) -> bool:
         """Move the log into the database, while nobody can write. False: it has to be emptied before anything more is committed.
@@ -59,7 +65,8 @@ class Log:
         no connection ever does it by itself, and this one does it by a helper while it holds the write lock. (What the last
         connection does as it closes happens under an exclusive lock, where the race can't be.)
         """
-        self._changes_seen, self._commits, self._size_seen = connection.total_changes, 0, self._size()
+        self._changes_seen, self._commits, self._looked_after = connection.total_changes, 0, 0
+        self._size_seen = self._size()
         try:
             if self._checkpointer is None:
                 self._checkpointer = sqlite3.connect(self._database, uri=True, isolation_level=None)

@@ -91,7 +91,7 @@ class SQLiteStore:
         if self._writer is not None:
             return
         place.prepare(self.path)
-        writer = Writer(self.path, self._gate, self._waker)
+        writer = Writer(self.path, self._gate, self._waker, self._clock)
         try:
             await writer.open(self._prepare)
             try:

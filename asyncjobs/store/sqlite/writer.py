@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from asyncjobs.clock import Clock
 from asyncjobs.errors import StoreClosed, StoreUnavailable
 from asyncjobs.spawn import spawn
 from asyncjobs.store.base import Inserted
@@ -30,11 +31,11 @@ logger = logging.getLogger("asyncjobs.store")
 class Writer:
     """Lives on one event loop, from open() to close(). Everything here is on the loop."""
 
-    def __init__(self, path: str, gate: Gate, waker: Waker) -> None:
+    def __init__(self, path: str, gate: Gate, waker: Waker, clock: Clock) -> None:
         self._path = path
         database = f"file:{quoted(path)}?mode=rw"
         self._hopper = Hopper(database)
-        self._committer = Committer(path, database, gate, waker)  # on the hopper's thread
+        self._committer = Committer(path, database, gate, waker, clock)  # on the hopper's thread
         self._inbox = Inbox()
         self._arrived = asyncio.Event()  # for the loop to wait by, while the thread can't
         self._loop: asyncio.AbstractEventLoop  # set by open()

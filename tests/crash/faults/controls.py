@@ -132,6 +132,12 @@ class Controls:
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
+    def open(self, mode: str) -> None:
+        """From now on the writer's connection is opened so: "rw", or "ro"."""
+        assert self._store._writer is not None
+        hopper = self._store._writer._hopper
+        hopper._database = f"{hopper._database.rpartition('=')[0]}={mode}"
+
     # --- the runner
 
     def crash(self, part: str, times: int) -> None:

@@ -22,7 +22,7 @@ from asyncjobs.errors import OutcomeUnknown, StoreClosed, StoreFull, StoreUnavai
 from asyncjobs.job import Progress, State
 from asyncjobs.outcome import Finish
 from asyncjobs.store.base import Inserted, Verdict
-from asyncjobs.store.sqlite import accepted, inbox, inserting, schema
+from asyncjobs.store.sqlite import accepted, committer, inbox, inserting, schema
 from asyncjobs.store.sqlite.store import SQLiteStore
 from asyncjobs.store.sqlite.transaction import Transaction
 from tests.store.acts import NOW, claim, end, everything, failure, ids, new, one, put, retry, run, sign_on, success
@@ -669,7 +669,8 @@ async def test_a_log_that_a_reader_holds_open_is_not_taken_for_emptied(
     assert await stored(store) == ["a", "b"]
 
 
-async def test_a_log_that_was_removed_is_saved_and_said(path: Path, store: SQLiteStore) -> None:
+async def test_a_log_that_was_removed_is_saved_and_said(path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer, "LATELY", 0.0)
     await put(store, "a")
     os.unlink(f"{path}-wal")
     with pytest.raises(StoreUnavailable, match="-wal was removed"):
@@ -679,6 +680,20 @@ async def test_a_log_that_was_removed_is_saved_and_said(path: Path, store: SQLit
         assert copy.execute("SELECT id FROM jobs").fetchall() == [("a",)]
     finally:
         copy.close()
+
+
+async def test_a_log_that_was_removed_right_after_a_commit_leaves_the_outcome_of_the_next_open(
+    path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the files have just been looked at, they are next looked at when it is written."""
+    monkeypatch.setattr(committer, "LATELY", 60.0)
+    await put(store, "a")
+    os.unlink(f"{path}-wal")
+    with pytest.raises(OutcomeUnknown, match="-wal was removed"):
+        await put(store, "b")
+    with pytest.raises(StoreUnavailable, match="-wal was removed") as info:
+        await put(store, "c")
+    assert not isinstance(info.value, OutcomeUnknown)
 
 
 @pytest.mark.parametrize("ending", ["", "-wal"])
