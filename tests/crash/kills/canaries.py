@@ -10,7 +10,7 @@ from typing import Any
 from asyncjobs.outcome import Finish
 from asyncjobs.runner.janitor import Janitor
 from asyncjobs.store.base import Inserted, Verdict
-from asyncjobs.store.sqlite import statements, store
+from asyncjobs.store.sqlite import finishing, statements
 from asyncjobs.store.sqlite.inserting import ID, Row
 from asyncjobs.store.sqlite.transaction import Transaction
 from asyncjobs.store.sqlite.writer import Writer
@@ -26,14 +26,17 @@ def break_something(name: str) -> None:
 
 def _unfenced() -> None:
     """An end is recorded whatever its token, and whatever the job's state."""
-    fenced = store._finish
+    fenced = finishing.finish
 
-    def unfenced(transaction: Transaction, finish: Finish, now: int) -> Verdict:
-        row = transaction.cursor.execute("SELECT token FROM jobs WHERE id = ?", (finish.id,)).fetchone()
-        transaction.cursor.execute("UPDATE jobs SET state = 1, finished_at = NULL WHERE id = ?", (finish.id,))
-        return fenced(transaction, replace(finish, token=row[0]), now)
+    def unfenced(transaction: Transaction, finishes: Sequence[Finish], now: int) -> list[Verdict]:
+        execute, true = transaction.cursor.execute, []
+        for finish in finishes:
+            (token,) = execute("SELECT token FROM jobs WHERE id = ?", (finish.id,)).fetchone()
+            execute("UPDATE jobs SET state = 1, finished_at = NULL WHERE id = ?", (finish.id,))
+            true.append(replace(finish, token=token))
+        return fenced(transaction, true, now)
 
-    store._finish = unfenced
+    finishing.finish = unfenced
 
 
 def _acknowledged_early() -> None:
