@@ -43,6 +43,7 @@ def _is_plain(finish: Finish) -> bool:
         and finish.error is None
         and finish.progress is None
         and not finish.crashes
+        and "\0" not in finish.id  # where SQLite's JSON functions end a text
     )
 
 

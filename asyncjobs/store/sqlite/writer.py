@@ -106,10 +106,11 @@ class Writer:
         try:
             while self._inbox or not self._closing:
                 if self._committer.needs_reopening:
-                    await self._arrived.wait()
-                    self._arrived.clear()
-                    if batch := self._inbox.take():
+                    if batch := self._inbox.take():  # of many that wait, a part
                         await self._write(batch)
+                    else:
+                        self._arrived.clear()
+                        await self._arrived.wait()
                 elif trouble := await self._hopper.call(self._serve):
                     await self._write(*trouble)
         except BaseException as error:  # the loop is coming down; the thread goes on by itself, to the end of its batch

@@ -806,6 +806,22 @@ async def test_a_store_that_cannot_be_reopened_can_be_closed(path: Path, monkeyp
     await store.close()
 
 
+async def test_many_that_wait_for_a_store_that_cannot_be_reopened_are_all_answered(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch is a part of them, and nobody comes to ring for the rest."""
+
+    async def unopenable() -> None:
+        raise inside.failure(sqlite3.SQLITE_CANTOPEN)
+
+    monkeypatch.setattr(inside.writer(store)._hopper, "open", unopenable)
+    inside.fail_tries(store, inside.failure(IOERR))
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(*(put(store, f"j{n}") for n in range(100)), return_exceptions=True)
+        await store.close()
+    assert all(isinstance(answer, StoreUnavailable) for answer in answers)
+
+
 async def test_a_write_that_the_system_refuses_is_unknown_and_succeeds_later(store: SQLiteStore) -> None:
     """A real I/O error: files may not grow."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
