@@ -1,4 +1,4 @@
-"""What the writer does on its connection's thread: one transaction for whatever came in while the one before was under way."""
+"""What the writer does on its connection's thread: one transaction for what came in while the one before was under way."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ Answer = Callable[[list[Operation]], None]
 
 
 class Committer:
-    """Of one writer; whichever connection it has at the moment. Everything here is on that connection's thread."""
+    """Of one writer; whichever connection it has at the moment. Everything here is on that connection's thread, but that the
+    writer reads and writes `needs_reopening`, while serve() does not run, and reads `under_way` at the loop's end."""
 
     def __init__(self, path: str, database: str, gate: Gate, waker: Waker, clock: Clock) -> None:
         self._path = path

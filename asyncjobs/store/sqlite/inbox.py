@@ -56,11 +56,16 @@ class Inbox:
         return True
 
     def take(self) -> list[Operation]:
-        """The next batch; never waits."""
+        """The next batch; never waits. At the loop's end both sides may take: each operation is had by one of them."""
         count, rows, batch = len(self._waiting), 0, list[Operation]()
         for _ in range(count if count <= WORTH_HALVING else count // 2):
-            rows += self._waiting[0].rows
-            if batch and rows > BATCH_ROWS:
+            try:
+                operation = self._waiting.popleft()
+            except IndexError:  # the other side was faster
                 break
-            batch.append(self._waiting.popleft())
+            rows += operation.rows
+            if batch and rows > BATCH_ROWS:
+                self._waiting.appendleft(operation)
+                break
+            batch.append(operation)
         return batch

@@ -81,7 +81,7 @@ CREATE TABLE generation (number INTEGER NOT NULL);
 INSERT INTO generation VALUES (0);
 """
 
-# Up to which seq the counters and history know of inserts; see writer.Transaction.flush.
+# Up to which seq the counters and history know of inserts; see transaction.Transaction.flush.
 _COUNTED = "INSERT INTO counters (queue, key, n) SELECT '', 'counted', coalesce(max(seq), 0) FROM jobs"
 
 MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED)
