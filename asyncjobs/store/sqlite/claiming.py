@@ -17,6 +17,7 @@ from asyncjobs.store.sqlite.transaction import Transaction
 
 HOLD_AT_ONCE = 500  # jobs of unknown tasks that one claim puts aside; it says so, and the next goes on
 _Due = tuple[int, int, str]  # seq, run_at, name
+READ_AT_ONCE = 100  # jobs that come as one text: at their largest, of a megabyte each, a tenth of what SQLite can hold
 Candidate = tuple[int, int, int]  # order (run_at + PRIORITY_STEP × priority), seq, run_at
 
 
@@ -92,8 +93,8 @@ def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, forei
     jobs = _start(transaction, claim.runner, search.found, now, floor)
     alone = _alone(transaction, claim, paused)
     alone_due = min((run_at for _, _, run_at in alone), default=None)
-    if not alone:  # all there is begins here: siblings need not look
-        transaction.woken -= search.emptied
+    # All there is begins here: siblings need not look; unless a suspect waits, of whatever task, that one of them may run.
+    transaction.woken -= search.emptied - {queue for _, _, _, queue, _ in transaction.cursor.execute(sql.ALONE).fetchall()}
     return Claimed(jobs, search.next_due, alone_due, frozenset(search.unknown))
 
 
@@ -131,9 +132,12 @@ def _start(
     """Make these running; in claim order."""
     if not candidates:
         return []
-    seqs = dumps([seq for _, seq, _ in candidates])
-    transaction.cursor.execute(sql.START, (floor, runner, now, seqs))
-    started = {row[0]: job_of(row[1:]) for row in _rows(transaction, sql.STARTED, seqs)}
+    seqs = [seq for _, seq, _ in candidates]
+    transaction.cursor.execute(sql.START, (floor, runner, now, dumps(seqs)))
+    started: dict[int, Job] = {}
+    for begin in range(0, len(seqs), READ_AT_ONCE):
+        some = dumps(seqs[begin : begin + READ_AT_ONCE])
+        started |= {row[0]: job_of(row[1:]) for row in _rows(transaction, sql.STARTED, some)}
     jobs = []
     for _, seq, run_at in sorted(candidates):
         job = started[seq]

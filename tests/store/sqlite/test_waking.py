@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from asyncjobs.job import NewJob
+from asyncjobs.job import Hold, NewJob
 from asyncjobs.store.sqlite.store import SQLiteStore
 from asyncjobs.store.sqlite.watching import FALLBACK, Watch
 from tests.store.acts import MINUTE, NOW, WORK, claim, end, new, put, retry, run, sign_on, success, take
@@ -79,6 +79,18 @@ async def test_what_does_not_begin_here_is_told(
     store._gate.refresh(now=True)
     (heard,) = await told(store, monkeypatch, store.insert(jobs, now=NOW), claim(store, "r1", {"default": limit}))
     assert heard == {jobs[1].queue}
+
+
+async def test_a_suspect_of_a_task_unknown_here_is_told(
+    store: SQLiteStore, other: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sign_on(store, "r1")
+    await sign_on(other, "r2", tasks={"theirs"})
+    await put(store, "a", name="theirs")
+    [job] = (await claim(other, "r2", tasks={"theirs"})).jobs
+    store._gate.refresh(now=True)
+    ended = store.finish([retry(job, hold=Hold.ALONE)], now=NOW)
+    assert await told(store, monkeypatch, ended, claim(store, "r1")) == [{"default"}]
 
 
 async def test_a_reschedule_a_requeue_and_a_resume_wake_too(store: SQLiteStore, other: SQLiteStore) -> None:
