@@ -16,6 +16,7 @@ from asyncjobs.store.sqlite.rows import dumps, job_of
 from asyncjobs.store.sqlite.transaction import Transaction
 
 HOLD_AT_ONCE = 500  # jobs of unknown tasks that one claim puts aside; it says so, and the next goes on
+_Suspect = tuple[int, int, int, str, str]  # seq, run_at, priority, queue, name
 _Due = tuple[int, int, str]  # seq, run_at, name
 READ_AT_ONCE = 100  # jobs that come as one text: at their largest, of a megabyte each, a tenth of what SQLite can hold
 Candidate = tuple[int, int, int]  # order (run_at + PRIORITY_STEP × priority), seq, run_at
@@ -91,17 +92,18 @@ def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, forei
         if queue not in paused:
             search.queue(queue, limit)
     jobs = _start(transaction, claim.runner, search.found, now, floor)
-    alone = _alone(transaction, claim, paused)
+    suspects = _suspects(transaction)
+    alone = _alone(suspects, claim, paused)
     alone_due = min((run_at for _, _, run_at in alone), default=None)
     # All there is begins here: siblings need not look; unless a suspect waits, of whatever task, that one of them may run.
-    transaction.woken -= search.emptied - {queue for _, _, _, queue, _ in transaction.cursor.execute(sql.ALONE).fetchall()}
+    transaction.woken -= search.emptied - {queue for _, _, _, queue, _ in suspects}
     return Claimed(jobs, search.next_due, alone_due, frozenset(search.unknown))
 
 
 def claim_alone(transaction: Transaction, claim: Claim, now: int, *, floor: int) -> Claimed:
     """See Store.claim_alone."""
     now = max(now, transaction.now)
-    alone = _alone(transaction, claim, _paused(transaction), at_least=1)
+    alone = _alone(_suspects(transaction), claim, _paused(transaction), at_least=1)
     due = sorted(candidate for candidate in alone if candidate[2] <= now)[:1]
     jobs = _start(transaction, claim.runner, due, now, floor, held=True)
     left = [run_at for order, seq, run_at in alone if (order, seq, run_at) not in due]
@@ -118,10 +120,14 @@ def _paused(transaction: Transaction) -> set[str]:
     return {queue for (queue,) in transaction.cursor.execute(sql.PAUSED)}
 
 
-def _alone(transaction: Transaction, claim: Claim, paused: set[str], *, at_least: int = 0) -> list[Candidate]:
+def _suspects(transaction: Transaction) -> list[_Suspect]:
+    return transaction.cursor.execute(sql.ALONE).fetchall()
+
+
+def _alone(suspects: list[_Suspect], claim: Claim, paused: set[str], *, at_least: int = 0) -> list[Candidate]:
     return [
         (run_at + PRIORITY_STEP * priority, seq, run_at)
-        for seq, run_at, priority, queue, name in transaction.cursor.execute(sql.ALONE).fetchall()
+        for seq, run_at, priority, queue, name in suspects
         if queue not in paused and name in claim.tasks and claim.wants.get(queue, -1) >= at_least
     ]
 
