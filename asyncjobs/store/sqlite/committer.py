@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 from asyncjobs.clock import Clock
 from asyncjobs.errors import OutcomeUnknown, StoreError, StoreUnavailable
+from asyncjobs.store.base import Inserted
 from asyncjobs.store.sqlite import log
+from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, is_away, unavailable
 from asyncjobs.store.sqlite.files import DATABASE, LOCKS, LOG, Files
 from asyncjobs.store.sqlite.inbox import Inbox
@@ -41,6 +43,7 @@ class Committer:
         self._stood_at = -math.inf  # monotonic; they were looked at, and all there
         self._synchronous = ""  # as the connection has it
         self._counted_to = self._inserted_to = 0  # see Transaction
+        self._inserted_before = 0  # as of the batch's beginning
         self.log = Log(path, database)
         self.needs_reopening = False  # before the next batch
         self.under_way: list[Operation] = []  # the batch of serve()
@@ -63,6 +66,7 @@ class Committer:
 
         answer: called once they stand, before a checkpoint; where it isn't given, the outcomes are not the last word.
         """
+        self._inserted_before = self._inserted_to
         todo = sorted((operation for operation in batch if not operation.settled), key=lambda operation: operation.rank)
         if self._clock.monotonic() - self._stood_at > LATELY and (gone := self.gone(connection)):
             return gone
@@ -88,6 +92,19 @@ class Committer:
         if woken and self._gate.siblings:
             self._waker.tell(self._gate.siblings, woken)
         return None
+
+    def disown(self, connection: sqlite3.Connection, batch: list[Operation]) -> None:
+        """After a try that ended in an I/O error: of what it may have made, take back what was there before it."""
+        for operation in batch:
+            if operation.inserts and isinstance(operation.outcome, list):
+                operation.outcome = [
+                    Inserted(one.id, one.created and self._is_later(connection, one.id)) for one in operation.outcome
+                ]
+
+    def _is_later(self, connection: sqlite3.Connection, id: str) -> bool:
+        """Whether this job, if there is one, came after the last insert before this batch."""
+        found = connection.execute(sql.SEQ_BY_ID, (id,)).fetchone()
+        return found is not None and found[0] > self._inserted_before
 
     def _transact(self, connection: sqlite3.Connection, batch: list[Operation]) -> list[Transaction]:
         """One transaction; where one operation's data is bad, one for each, so that only that one fails. Store errors escape."""

@@ -163,8 +163,9 @@ class Writer:
         A claim that had been committed after all turns up as a stray at its runner's next beats.
         """
         logger.warning("%s: %s; reopening the database", self._path, failed)
-        first = [operation.outcome for operation in batch]
         await self._reopen()
+        await self._hopper.call(lambda connection: self._committer.disown(connection, batch))
+        first = [operation.outcome for operation in batch]
         again = await self._commit(batch)
         for operation, before in zip(batch, first, strict=True):
             if operation.inserts and again is None:

@@ -771,6 +771,21 @@ async def test_an_error_that_leaves_no_doubt_is_not_called_unknown(store: SQLite
         await put(store, "a")
 
 
+async def test_an_insert_of_a_known_job_is_not_created_by_an_io_error(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(store, "a")
+    really, failures = inserting.put, [inside.failure(IOERR)]
+
+    def failing(cursor: sqlite3.Cursor, rows: Any) -> None:
+        if failures:
+            raise failures.pop()
+        really(cursor, rows)
+
+    monkeypatch.setattr(inserting, "put", failing)
+    assert await store.insert([new("a", args="other")], now=NOW) == [Inserted("a", False)]
+
+
 async def test_a_database_that_cannot_be_reopened_is_unavailable_until_it_can(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
