@@ -150,6 +150,7 @@ class Committer:
         if prepare is not None:
             prepare(connection)
             self._files.note(DATABASE)
+            ((self._inserted_to,),) = connection.execute("SELECT coalesce(max(seq), 0) FROM jobs").fetchall()
         connection.execute("PRAGMA schema_version").fetchall()  # the first look makes the log's file
         self._files.note(LOG, LOCKS)
         self.log.begin()
