@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 
 import pytest
@@ -46,6 +47,20 @@ def test_ids_made_later_sort_later_when_the_wall_clock_is_set_back() -> None:
 def test_ids_of_two_clocks_differ() -> None:
     one, two = Frozen(), Frozen()
     assert len({clock.new_id() for clock in (one, two) for _ in range(1_000)}) == 2_000
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_ids_of_a_forked_child_are_others() -> None:
+    clock = Frozen()
+    clock.new_id()  # what chance it has left is the child's too
+    ours, theirs = os.pipe()
+    if not (child := os.fork()):
+        os.write(theirs, " ".join(clock.new_id() for _ in range(20)).encode())
+        os._exit(0)
+    assert os.waitpid(child, 0) == (child, 0)
+    of_child = os.read(ours, 4096).decode().split()
+    assert len(of_child) == 20
+    assert not {id[19:] for id in of_child} & {clock.new_id()[19:] for _ in range(20)}
 
 
 def test_the_wall_clock_is_in_milliseconds_of_utc() -> None:

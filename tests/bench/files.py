@@ -83,9 +83,8 @@ def prefill(path: Path, kind: Kind, count: int) -> None:
         for pragma in ("synchronous = OFF", "cache_size = -400000", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN IMMEDIATE")
-        counting = Transaction(
-            connection, 0, counted_to=0, inserted_to=0
-        )  # the library's own, for what it would count with the next change
+        # The library's own, for what it would count with the next change.
+        counting = Transaction(connection, 0, counted_to=0, inserted_to=0)
         counting.count_inserts()
         counting.flush()
         connection.execute(

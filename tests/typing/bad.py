@@ -40,4 +40,5 @@ async def main() -> None:
     number: int = await welcome(7)  # error: it returns a str
     text: str = await (await jobs.enqueue(report, 3)).result()  # error: it results in a dict
     jobs.from_thread.enqueue(welcome, "7")  # error: not an int
+    (await wrong.job()).attempt = 1  # error: a job as it was read is not to be changed
     print(wrong, number, text)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 from asyncjobs.job import PRIORITY_STEP, Job
 from asyncjobs.store.base import Claim, Claimed
@@ -38,7 +36,7 @@ class _Search:
 
     def queue(self, queue: str, limit: int) -> None:
         """The first `limit` due jobs of this queue, and when there is more."""
-        waiting, found = _rows(self.transaction, sql.CLAIMABLE, queue, limit + 1), defaultdict[int, list[_Due]](list)
+        waiting, found = self.transaction.rows(sql.CLAIMABLE, queue, limit + 1), defaultdict[int, list[_Due]](list)
         for priority, seq, run_at, name in waiting:
             found[priority].append((seq, run_at, name))
         candidates: list[Candidate] = []
@@ -110,12 +108,6 @@ def claim_alone(transaction: Transaction, claim: Claim, now: int, *, floor: int)
     return Claimed(jobs, None, min(left, default=None))
 
 
-def _rows(transaction: Transaction, statement: str, *values: object) -> list[Any]:
-    """Of a statement that answers with all its rows in one."""
-    rows: list[Any] = json.loads(transaction.cursor.execute(statement, values).fetchall()[0][0])
-    return rows
-
-
 def _paused(transaction: Transaction) -> set[str]:
     return {queue for (queue,) in transaction.cursor.execute(sql.PAUSED)}
 
@@ -143,7 +135,7 @@ def _start(
     started: dict[int, Job] = {}
     for begin in range(0, len(seqs), READ_AT_ONCE):
         some = dumps(seqs[begin : begin + READ_AT_ONCE])
-        started |= {row[0]: job_of(row[1:]) for row in _rows(transaction, sql.STARTED, some)}
+        started |= {row[0]: job_of(row[1:]) for row in transaction.rows(sql.STARTED, some)}
     jobs = []
     for _, seq, run_at in sorted(candidates):
         job = started[seq]

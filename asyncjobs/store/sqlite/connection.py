@@ -37,10 +37,10 @@ _LATER = (errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ENOMEM, errno.EMFILE, errn
 
 
 class Call(str):
-    """A statement that is a function: how one hop to the connection's thread carries a whole transaction.
+    """A statement that is a function: how one hop to the connection's thread carries many.
 
-    aiosqlite has no public way to run a function there, but it calls `execute` of the class given as its `factory=`. One hop
-    for a batch: a thread hop costs a hundred times what a statement does.
+    aiosqlite has no public way to run a function there, but it calls `execute` of the class given as its `factory=`. A hop
+    costs ten times what a statement does.
     """
 
     function: Callable[[sqlite3.Connection], Any]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from asyncjobs.job import ATTEMPTS_KEPT, AttemptRecord, State
@@ -26,7 +25,7 @@ def _succeed(transaction: Transaction, finishes: Sequence[Finish], now: int) -> 
     if not plain or len({finish.id for finish in finishes}) < len(finishes):  # the first of two with one id counts: one by one
         return set()
     asked = dumps([[at, id, finishes[at].token] for id, at in plain.items()])
-    found = json.loads(transaction.cursor.execute(sql.SUCCEEDING, (asked,)).fetchall()[0][0])
+    found = transaction.rows(sql.SUCCEEDING, asked)
     transaction.cursor.execute(sql.SUCCEED, (now, dumps([[seq, finishes[at].result] for at, seq, *_ in found])))
     for _, _, queue, name, started_at in found:
         transaction.tally.finished(

@@ -24,7 +24,7 @@ ID, QUEUE, UNIQUE_KEY = (INSERTED.split(", ").index(column) for column in ("id",
 _EMPTY = (None,) * len(INSERTED.split(", "))
 
 
-def put(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> None:
+def insert_all(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> None:
     """Insert these, AT_ONCE at most, in one statement: all or none. Raises IntegrityError where one meets a row that is there."""
     if len(rows) == 1:
         cursor.execute(sql.INSERT, rows[0])
@@ -34,25 +34,25 @@ def put(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> None:
         cursor.execute(sql.insert_many(places), tuple(values))
 
 
-def insert(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> list[Inserted]:
+def insert_new(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> list[Inserted]:
     """Insert those that meet no other; within a transaction."""
     answers: list[Inserted] = []
     for start in range(0, len(rows), AT_ONCE):
         some = rows[start : start + AT_ONCE]
         try:
-            put(cursor, some)
-            answers += new(some)
+            insert_all(cursor, some)
+            answers += all_created(some)
         except sqlite3.IntegrityError:  # the statement is undone, not the transaction
-            answers += [_one(cursor, row) for row in some]
+            answers += [_insert_one(cursor, row) for row in some]
     return answers
 
 
-def new(rows: Sequence[Row]) -> list[Inserted]:
+def all_created(rows: Sequence[Row]) -> list[Inserted]:
     """The answer where none of these has met another."""
     return [Inserted(row[ID], True) for row in rows]
 
 
-def _one(cursor: sqlite3.Cursor, row: Row) -> Inserted:
+def _insert_one(cursor: sqlite3.Cursor, row: Row) -> Inserted:
     if cursor.execute(sql.INSERT_NEW, row).rowcount == 1:
         return Inserted(row[ID], True)
     if cursor.execute(sql.SEQ_BY_ID, (row[ID],)).fetchone():

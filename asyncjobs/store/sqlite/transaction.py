@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -48,13 +49,16 @@ class Operation:
         return [row[ID] for row in self.inserts]
 
     def resolve(self) -> None:
-        """Tell who waits; on the loop."""
-        if self.future.done():  # the caller was cancelled; the operation was not
-            return
-        if isinstance(self.outcome, BaseException):
-            self.future.set_exception(self.outcome)
-        else:
-            self.future.set_result(self.outcome)
+        """Tell who waits what has become of it; on the loop."""
+        if isinstance(outcome := self.outcome, BaseException):
+            self.refuse(outcome)
+        elif not self.future.done():  # else the caller was cancelled; the operation was not
+            self.future.set_result(outcome)
+
+    def refuse(self, error: BaseException) -> None:
+        """Tell who waits this, whatever the outcome; on the loop."""
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 class Transaction:
@@ -90,26 +94,25 @@ class Transaction:
         return (
             rows <= inserting.AT_ONCE
             and self.inserted_to + rows - self.counted_to <= UNCOUNTED
-            and all(operation.rank is Rank.INSERT for operation in operations)
+            and all(operation.act is None for operation in operations)
             and all(row[UNIQUE_KEY] is None for operation in operations for row in operation.inserts)  # these often meet others
         )
 
     def _insert_alone(self, operations: Sequence[Operation]) -> bool:
         """Whether it went in; where one row has met another, nothing has happened."""
         rows = _rows(operations)
-        self._answer(
-            operations, rows, inserting.new(rows)
-        )  # first: after an error that leaves it open, this is what it may have been
+        self._answer(operations, rows, inserting.all_created(rows))  # first: an error may leave open whether it was so
         try:
-            inserting.put(self.cursor, rows)
+            inserting.insert_all(self.cursor, rows)
         except sqlite3.IntegrityError:
+            self.woken.clear()
             return False
         self.inserted_to = self.cursor.lastrowid or 0
         return True
 
     def _insert(self, operations: Sequence[Operation]) -> None:
         if rows := _rows(operations):
-            self._answer(operations, rows, inserting.insert(self.cursor, rows))
+            self._answer(operations, rows, inserting.insert_new(self.cursor, rows))
             self.inserted_to = self.cursor.lastrowid or 0
 
     def _answer(self, operations: Sequence[Operation], rows: Sequence[Row], answers: Sequence[Inserted]) -> None:
@@ -118,6 +121,11 @@ class Transaction:
         for operation in operations:
             if operation.inserts:
                 operation.outcome = list(islice(left, len(operation.inserts)))
+
+    def rows(self, statement: str, *values: object) -> list[Any]:
+        """Of a statement that answers with all its rows in one, as JSON: each step of a statement is a turn without the interpreter."""
+        rows: list[Any] = json.loads(self.cursor.execute(statement, values).fetchall()[0][0])
+        return rows
 
     def flush(self) -> None:
         """Write what the tally has gathered.

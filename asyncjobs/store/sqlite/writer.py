@@ -1,7 +1,8 @@
 """One task owns the one write connection, whose thread commits for everybody.
 
-The batch is whatever came in while the commit before was on its way to disk: no timer, no latency added when idle, and large
-batches exactly when busy. An operation belongs to the writer once it is submitted: its caller may be cancelled.
+The batch is what came in while the commit before was on its way to disk, or half of it where that is much (see Inbox): no timer,
+no latency added when idle, and large batches exactly when busy. An operation belongs to the writer once it is submitted: its
+caller may be cancelled.
 """
 
 from __future__ import annotations
@@ -119,7 +120,8 @@ class Writer:
             raise
         finally:  # normally nothing is left; nobody may wait for a writer that is gone
             while left := self._inbox.take():
-                self._fail(left, StoreClosed(), maybe_stored=False)
+                for operation in left:
+                    operation.refuse(StoreClosed())
 
     def _serve(self, connection: sqlite3.Connection) -> tuple[list[Operation], Exception] | None:
         """For as long as all goes well; on the thread."""
@@ -184,9 +186,10 @@ class Writer:
 
     def _fail(self, batch: list[Operation], error: BaseException, maybe_stored: bool) -> None:
         for operation in batch:
-            if not operation.settled:
-                operation.outcome = failure_of(operation, error, self._path, maybe_stored=maybe_stored)
-        _resolve_all(batch)
+            if operation.settled:
+                operation.resolve()
+            else:  # the thread may be writing its outcome at this moment
+                operation.refuse(failure_of(operation, error, self._path, maybe_stored=maybe_stored))
 
 
 def _as_first(before: Any, after: Any) -> Any:

@@ -42,6 +42,16 @@ async def test_jobs_are_claimed_in_order_of_insertion(store: Store) -> None:
     assert ids(await take(store)) == ["c", "a", "b", "0"]
 
 
+async def test_many_are_claimed_at_once_in_order(store: Store) -> None:
+    await sign_on(store)
+    names = [f"j{n}" for n in range(450)]
+    await put(store, *names)
+    claimed = await take(store, n=430)
+    assert ids(claimed) == names[:430]
+    assert [await one(store, job.id) for job in claimed[::50]] == claimed[::50]
+    assert ids(await take(store, n=430)) == names[430:]
+
+
 async def test_jobs_are_claimed_in_order_of_run_at(store: Store) -> None:
     await sign_on(store)
     await store.insert([new("late", run_at=NOW + 2), new("early", run_at=NOW + 1)], now=NOW)

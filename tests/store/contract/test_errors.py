@@ -10,7 +10,7 @@ from asyncjobs.errors import StoreClosed
 from asyncjobs.job import Progress, State
 from asyncjobs.outcome import Finish
 from asyncjobs.store.base import Cancellation, Claim, JobQuery, RunnerInfo, Store, Verdict
-from tests.store.acts import NOW, claim, claim_alone, everything, new, one, put, run, sign_on
+from tests.store.acts import NOW, claim, claim_alone, end, everything, new, one, put, run, sign_on, success
 from tests.store.worlds import World
 
 CLAIM = Claim("r1", {"default": 1}, frozenset({"work"}))
@@ -91,6 +91,18 @@ async def test_strange_text_in_a_question_is_only_unknown(store: Store, strange:
     await store.beat(strange, now=NOW)
     await store.retire(strange)
     assert await one(store, "a") == job
+
+
+async def test_an_id_that_ends_in_strange_text_is_nobody_elses(store: Store) -> None:
+    """Where a store's own functions stop reading at NUL."""
+    job = await run(store, "a")
+    for other in ("a\0", "a\0b", "a\ud800"):
+        assert list(await store.finish([Finish(other, job.token, "succeeded", State.SUCCEEDED)], now=NOW)) == [Verdict.LOST]
+        assert list(await store.cancel([other], now=NOW)) == [Cancellation.UNKNOWN]
+        await store.note({other: (job.token, Progress(1))})
+    assert await one(store, "a") == job
+    await end(store, success(job))
+    assert list(await store.requeue(["a\0"], now=NOW)) == [False]
 
 
 async def test_empty_batches_are_no_error(store: Store) -> None:

@@ -62,6 +62,19 @@ async def test_many_inserts_are_counted_by_themselves(store: SQLiteStore, monkey
     assert await counted(store) == 22
 
 
+async def test_a_handle_that_finds_many_jobs_counts_none_of_them_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transaction, "UNCOUNTED", 10)
+    for begin in range(0, 60, 20):
+        store = SQLiteStore(path)
+        await store.open()
+        for n in range(begin, begin + 20):
+            await put(store, f"j{n}")
+            assert (await queue(store)).states[State.QUEUED] == n + 1
+        assert await enqueued(store) == begin + 20
+        assert await counted(store) >= begin + 10
+        await store.close()
+
+
 async def test_each_handle_counts_what_the_other_has_inserted(path: Path, store: SQLiteStore) -> None:
     other = SQLiteStore(path)
     await other.open()

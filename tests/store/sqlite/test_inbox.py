@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import Future
 from typing import cast
 
 import pytest
@@ -13,6 +14,7 @@ from asyncjobs.store.sqlite import inbox as module
 from asyncjobs.store.sqlite.inbox import Inbox
 from asyncjobs.store.sqlite.transaction import Operation, Rank
 
+WITHIN = 10  # seconds
 NOBODY = cast("asyncio.Future[object]", None)  # these are never answered
 
 
@@ -25,6 +27,17 @@ def filled(*items: Operation) -> Inbox:
     for item in items:
         inbox.put(item)
     return inbox
+
+
+def sleeper(inbox: Inbox) -> Future[bool]:
+    """A thread that has fallen asleep in wait(); what that returns."""
+    found = Future[bool]()
+    threading.Thread(target=lambda: found.set_result(inbox.wait()), daemon=True).start()
+    give_up = time.monotonic() + WITHIN
+    while not inbox._asleep:
+        assert time.monotonic() < give_up
+        time.sleep(0)
+    return found
 
 
 def test_first_in_is_first_out() -> None:
@@ -47,14 +60,17 @@ def test_only_who_finds_the_thread_asleep_wakes_it_and_only_once() -> None:
     inbox = Inbox()
     assert not inbox.put(operations(1)[0])  # nobody has waited yet
     inbox.take()
-    sleeper = threading.Thread(target=inbox.wait)
-    sleeper.start()
-    while not inbox._asleep:  # the thread has got so far within a millisecond or two
-        time.sleep(0)
+    found = sleeper(inbox)
     assert [inbox.put(operation) for operation in operations(3)] == [True, False, False]
     inbox.wake()
-    sleeper.join(10)
-    assert not sleeper.is_alive()
+    assert found.result(WITHIN)
+
+
+def test_a_recall_ends_the_sleep() -> None:
+    inbox = Inbox()
+    found = sleeper(inbox)
+    inbox.recall()
+    assert not found.result(WITHIN)
 
 
 def test_a_recall_comes_after_what_waits() -> None:
@@ -75,12 +91,14 @@ def test_nothing_is_left_lying() -> None:
 
     taker = threading.Thread(target=take, daemon=True)
     taker.start()
-    given = operations(20_000)
+    given, give_up = operations(20_000), time.monotonic() + 6 * WITHIN
     for number, operation in enumerate(given):
         if inbox.put(operation):
             inbox.wake()
-        while number % 10 == 0 and len(taken) <= number and taker.is_alive():  # let it fall asleep now and then
+        while number % 10 == 0 and len(taken) <= number:  # let it fall asleep now and then
+            assert time.monotonic() < give_up, f"{number} was left lying"
             time.sleep(0)
     inbox.recall()
-    taker.join(10)
+    taker.join(WITHIN)
+    assert not taker.is_alive()
     assert taken == given

@@ -229,6 +229,27 @@ async def test_a_writer_that_was_cancelled_refuses_instead_of_letting_anybody_wa
         await store.close()
 
 
+async def test_a_writer_that_was_cancelled_during_a_commit_answers_everybody(path: Path) -> None:
+    """The thread finishes its batch by itself; those of many that wait behind it are refused."""
+    store = SQLiteStore(path)
+    await store.open()
+    writing, task = inside.writer(store), inside.writer(store)._task
+    assert task is not None
+    async with asyncio.timeout(10):
+        busy = inside.Busy(store)
+        await busy.__aenter__()
+        waiting = [asyncio.ensure_future(put(store, f"j{n}")) for n in range(100)]
+        await asyncio.sleep(0)
+        assert writing.backlog == 100
+        task.cancel()
+        await asyncio.wait({task})
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {StoreClosed}
+        with pytest.raises(StoreUnavailable):
+            await busy.__aexit__()
+        await store.close()
+
+
 # --- closing -------------------------------------------------------------------------------------------------------------
 
 
@@ -775,14 +796,14 @@ async def test_an_insert_of_a_known_job_is_not_created_by_an_io_error(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await put(store, "a")
-    really, failures = inserting.put, [inside.failure(IOERR)]
+    really, failures = inserting.insert_all, [inside.failure(IOERR)]
 
     def failing(cursor: sqlite3.Cursor, rows: Any) -> None:
         if failures:
             raise failures.pop()
         really(cursor, rows)
 
-    monkeypatch.setattr(inserting, "put", failing)
+    monkeypatch.setattr(inserting, "insert_all", failing)
     assert await store.insert([new("a", args="other")], now=NOW) == [Inserted("a", False)]
 
 
