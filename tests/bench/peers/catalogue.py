@@ -46,11 +46,11 @@ _APS4 = ("aps4", "on_aps4:OnAps4", ("apscheduler",))
 
 # w6 wants 200,000 stored jobs: only whom a fill takes seconds. huey drains fastest with one thread.
 PEERS = (
-    Peer("asyncjobs", "asyncjobs", "ours:OurJobs", ("asgi-asyncjobs",), SQLITE, 20_000, ALL),
+    Peer("asyncjobs", "asyncjobs", "ours:OurJobs", ("asgi-asyncjobs",), SQLITE, 60_000, ALL, concurrency=100),
     Peer("memory-floor", "base", "in_memory:InMemory", ("starlette",), NOWHERE, 100_000),
     Peer("huey", *_HUEY, SQLITE, 6_000, ALL, concurrency=1),
     Peer("saq", *_SAQ, MEMORY, 3_000),
-    Peer("arq", *_ARQ, MEMORY, 2_000),
+    Peer("arq", *_ARQ, MEMORY, 4_000, concurrency=100),
     Peer("taskiq", *_TASKIQ, MEMORY, 4_000),
     Peer(
         "procrastinate", "procrastinate", "on_procrastinate:OnProcrastinate", ("procrastinate", "psycopg"), POSTGRES, 2_000, ALL
@@ -67,7 +67,7 @@ PEERS = (
     Peer("aps4-postgres", *_APS4, POSTGRES, 500, settings={"store": "postgres"}),
     # The same with their durability raised or lowered.
     Peer("saq-always", *_SAQ, LOG, 2_000, settings={"aof": "always"}),
-    Peer("arq-always", *_ARQ, LOG, 1_500, settings={"aof": "always"}),
+    Peer("arq-always", *_ARQ, LOG, 3_000, concurrency=100, settings={"aof": "always"}),
     Peer("taskiq-always", *_TASKIQ, LOG, 2_000, settings={"aof": "always"}),
     Peer("taskiq-list", *_TASKIQ, MEMORY, 4_000, settings={"broker": "list"}),
     Peer("streaq-always", *_STREAQ, LOG, 2_000, settings={"aof": "always"}),
