@@ -1,4 +1,4 @@
-"""Prints each figure beside its limit and what it should reach; exit status 1 when a bar is missed, unless `--quick`."""
+"""Prints each figure, what stands beside it and what it should reach; exit status 1 when a bar is missed, unless `--quick`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def main() -> int:
         table.rewrite(options.readme, table.markdown(rows, around.sentence))
     missed = [row.what for row in rows if row.verdict is Verdict.MISSED]
     print(f"bars missed: {'; '.join(missed) or 'none'}")
-    return end(options.quick or not missed)
+    if options.quick:
+        print("not judged: a quick run is too short for that")
+        return 0
+    return end(not missed)
 
 
 def _measured(names: list[str], *, quick: bool, folder: Path) -> list[Row]:

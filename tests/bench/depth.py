@@ -116,7 +116,7 @@ class _Comparison:
 
         fill = self._depth.kind is not Kind.QUEUED
         return self._rates(
-            "depth.drain", f"drain, limit {LIMIT}", lambda: slice(self._deep(), fill=fill), lambda: slice(self._shallow())
+            "depth.drain", f"drain, {LIMIT} at once", lambda: slice(self._deep(), fill=fill), lambda: slice(self._shallow())
         )
 
     def _rates(
@@ -127,7 +127,9 @@ class _Comparison:
         little: Callable[[], Coroutine[Any, Any, Rate]],
     ) -> Row:
         pairs = alternate(self._scale.runs, lambda: asyncio.run(deep()), lambda: asyncio.run(little()).a_second)
-        return rates_row(f"{name}.{self._depth.name}", f"{what}, {self._depth}", pairs, [at_least(SHARE, "ratio")])
+        return rates_row(
+            f"{name}.{self._depth.name}", f"{what}, {self._depth}", pairs, [at_least(SHARE, "ratio")], beside="empty"
+        )
 
     def _latencies(self) -> Row:
         """Where jobs wait a runner is not idle: there it is the first lines of jobs that come first, at a runner that drains, and
@@ -147,7 +149,7 @@ class _Comparison:
         return Row(
             f"depth.latency.{self._depth.name}", f"enqueue to first line, {self._depth}", "ms",
             [a for a, _ in pairs], [b for _, b in pairs], bars=[at_most(1 / SHARE, "ratio")],
-            note="while it drains; the job comes first" if busy else "",
+            note="while it drains; the job comes first" if busy else "", beside="empty",
         )  # fmt: skip
 
 

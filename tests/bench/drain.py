@@ -23,7 +23,7 @@ def measure(scale: Scale, files: Files) -> list[Row]:
         lambda: Bare(files.empty(), files.row).drain(count, LIMIT),
     )
     bars = [at_least(12_000), at_most(90, "cpu")]
-    return [rates_row("drain", f"drain, limit {LIMIT}", pairs, bars, [at_least(20_000)])]
+    return [rates_row("drain", f"drain, {LIMIT} at once", pairs, bars, [at_least(20_000)])]
 
 
 async def _drain(path: Path, count: int) -> Rate:

@@ -20,8 +20,8 @@ def measure(scale: Scale, files: Files) -> list[Row]:
         runs = [_shares([ours, without], scale.watched) for _ in range(scale.runs)]
     return [
         Row(
-            "idle", "idle app", "%", [a for a, _ in runs], [b for _, b in runs], bars=[at_most(BAR, "excess")],
-            note="of a core; limit: without us",
+            "idle", "idle app, of a core", "%", [a for a, _ in runs], [b for _, b in runs], bars=[at_most(BAR, "excess")],
+            beside="without us",
         )
     ]  # fmt: skip
 

@@ -22,7 +22,7 @@ def measure(scale: Scale, files: Files) -> list[Row]:
     return [
         Row(
             "import", "import asyncjobs", "ms", [a for a, _ in pairs], [b for _, b in pairs], bars=[at_most(BAR, "excess")],
-            note=f"limit: {ANYWAY}",
+            note=ANYWAY, beside="what it needs",
         )
     ]  # fmt: skip
 

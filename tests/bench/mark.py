@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Of = Literal["middle", "low", "high", "ratio", "excess", "cpu"]
-_SHOWN = {
-    "middle": "{}", "low": "each {}", "high": "each {}", "ratio": "{} ×", "excess": "limit + {}", "cpu": "{} µs",
+_SAID = {
+    "middle": "{n}{unit}", "low": "{n}{unit} each", "high": "{n}{unit} each", "ratio": "{n} ×", "excess": "beside + {n}{unit}",
+    "cpu": "{n} µs a job",
 }  # fmt: skip
 
 
@@ -42,9 +43,10 @@ class Mark:
             return False
         return bool(figure >= self.at if self.least else figure <= self.at)
 
-    def __str__(self) -> str:
+    def said(self, unit: str) -> str:
+        """In words, of a row in this unit, as it stands behind a number."""
         number = f"{self.at:,.0f}" if self.at >= 1000 else f"{self.at:g}"
-        return f"{'≥' if self.least else '≤'} {_SHOWN[self.of].format(number)}"
+        return f"{'≥' if self.least else '≤'} {_SAID[self.of].format(n=number, unit=unit)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class Either:
     def is_met(self, row: Figures) -> bool:
         return any(mark.is_met(row) for mark in self.marks)
 
-    def __str__(self) -> str:
-        return " or ".join(map(str, self.marks))
+    def said(self, unit: str) -> str:
+        return " or ".join(mark.said(unit) for mark in self.marks)
 
 
 Goal = Mark | Either

@@ -23,9 +23,7 @@ def measure(scale: Scale, files: Files) -> list[Row]:
     pairs = alternate(scale.runs, lambda: resident(full, WARM, REST), lambda: resident(files.empty(), WARM, REST))
     what = f"memory with {scale.many:,} queued"
     return [
-        Row(
-            "memory", what, "MiB", [a for a, _ in pairs], [b for _, b in pairs], bars=[at_most(BAR, "excess")], note="limit: none"
-        )
+        Row("memory", what, "MiB", [a for a, _ in pairs], [b for _, b in pairs], bars=[at_most(BAR, "excess")], beside="none")
     ]
 
 

@@ -59,5 +59,5 @@ def _row(runs: list[Run], which: str, fraction: float, what: str) -> Row:
     at = {name: [percentile(run[name], fraction) for run in runs] for name in ("none", which)}
     return Row(
         f"neighbours.{which}-p{fraction * 100:g}", what, "ms", at[which], at["none"],
-        bars=[BAR] if fraction > 0.5 else [], note=f"limit: no runner; {PACE:g} requests/s",
+        bars=[BAR] if fraction > 0.5 else [], note=f"{PACE:g} requests/s", beside="no runner",
     )  # fmt: skip

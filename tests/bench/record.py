@@ -60,8 +60,8 @@ def _row(row: Row) -> dict[str, object]:
         "name": row.name, "what": row.what, "unit": row.unit, "ours": list(row.ours),
         "limit": None if row.limit is None else list(row.limit), "median": row.middle, "low": row.low, "high": row.high,
         "limit_median": row.limit_middle, "ratio": row.ratio, "excess": row.excess, "cpu_us": row.cpu,
-        "bars": [str(bar) for bar in row.bars], "aims": [str(aim) for aim in row.aims], "verdict": row.verdict.name.lower(),
-        "note": row.note,
+        "beside": row.beside, "bars": [bar.said(row.unit_behind) for bar in row.bars],
+        "aims": [aim.said(row.unit_behind) for aim in row.aims], "verdict": row.verdict.name.lower(), "note": row.note,
     }  # fmt: skip
 
 

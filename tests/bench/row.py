@@ -14,7 +14,7 @@ from tests.bench.rate import Rate
 class Verdict(StrEnum):
     """AIM: all that was hoped for. OPEN: nothing is asked of this row."""
 
-    MISSED = "MISSED"
+    MISSED = "no"
     BAR = "bar"
     AIM = "aim"
     OPEN = ""
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Row:
     """ours, limit: one sample for each pair of slices, taken one after the other, so that a drift of the machine falls on both;
-    limit is None where there is none. cpu: µs of our process for each job. bars: all to be met; aims likewise, beyond them.
+    limit is None where there is none. beside: in a word, what the limit is. cpu: µs of our process for each job. bars: all to be met; aims likewise, beyond them.
     name: for programs; the part before the dot says which rows belong together.
     """
 
@@ -36,6 +36,12 @@ class Row:
     bars: Sequence[Goal] = ()
     aims: Sequence[Goal] = ()
     note: str = ""
+    beside: str = "bare"
+
+    @property
+    def unit_behind(self) -> str:
+        """The unit as it stands behind a number."""
+        return self.unit if self.unit in ("", "/s") else f" {self.unit}"
 
     @property
     def middle(self) -> float:
@@ -81,10 +87,11 @@ def rates_row(
     bars: Sequence[Goal] = (),
     aims: Sequence[Goal] = (),
     note: str = "",
+    beside: str = "bare",
 ) -> Row:
     """Of pairs of slices: our rate, and the limit's."""
     both = list(pairs)
     return Row(
         name, what, "/s", [rate.a_second for rate, _ in both], [limit for _, limit in both],
-        statistics.median(rate.cpu_each for rate, _ in both), bars, aims, note,
+        statistics.median(rate.cpu_each for rate, _ in both), bars, aims, note, beside,
     )  # fmt: skip

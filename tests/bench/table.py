@@ -10,8 +10,8 @@ from tests.bench.mark import Goal
 from tests.bench.row import Row, Verdict
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-HEADS = ("", "ours", "min to max", "limit", "ratio", "CPU/job", "bar", "")
-_WIDTHS = (53, 12, 20, 10, 7, 8, 34, 7)
+HEADS = ("", "ours", "min to max", "beside", "ratio", "CPU a job", "bar (aim)", "reached")
+_WIDTHS = (53, 12, 20, 20, 7, 10, 46, 7)
 
 
 def text(rows: Sequence[Row]) -> str:
@@ -47,18 +47,18 @@ def _cells(row: Row) -> list[str]:
     limit, ratio = row.limit_middle, row.ratio
     return [
         row.what,
-        f"{_number(row.middle)}{row.unit if row.unit == '/s' else f' {row.unit}'}".rstrip(),
+        f"{_number(row.middle)}{row.unit_behind}",
         "" if len(row.ours) == 1 else f"{_number(row.low)} to {_number(row.high)}",
-        "" if limit is None else _number(limit),
+        "" if limit is None else f"{_number(limit)} {row.beside}",
         "" if ratio is None else f"{ratio:.2f}",
         "" if row.cpu is None else f"{row.cpu:,.0f} µs",
-        "; ".join(map(_goal, row.bars)) + (f" (aim {'; '.join(map(_goal, row.aims))})" if row.aims else ""),
+        _goals(row, row.bars) + (f" ({_goals(row, row.aims)})" if row.aims else ""),
         row.verdict,
     ]
 
 
-def _goal(goal: Goal) -> str:
-    return str(goal)
+def _goals(row: Row, goals: Sequence[Goal]) -> str:
+    return "; ".join(goal.said(row.unit_behind) for goal in goals)
 
 
 def _number(value: float) -> str:

@@ -45,7 +45,7 @@ def test_one_of_either_is_enough() -> None:
     assert Row("x", "x", "ms", [5.9], [1.0], bars=[bar]).verdict is Verdict.BAR
     assert Row("x", "x", "ms", [19.0], [10.0], bars=[bar]).verdict is Verdict.BAR
     assert Row("x", "x", "ms", [6.1], [1.0], bars=[bar]).verdict is Verdict.MISSED
-    assert str(bar) == "≤ 2 × or ≤ limit + 5"
+    assert bar.said(" ms") == "≤ 2 × or ≤ beside + 5 ms"
 
 
 def test_what_was_not_measured_reaches_nothing() -> None:

@@ -32,11 +32,11 @@ def measure(scale: Scale, files: Files) -> list[Row]:
         Row(
             "web.requests", f"web app that enqueues, {CONNECTIONS} connections", "/s", asked, [noop.a_second for noop in noops],
             statistics.median(cpu / rate.count * 1e6 for rate, _, cpu in loaded), [at_least(0.35, "ratio")], [at_least(0.5, "ratio")],
-            note=f"limit: without enqueue; the client took {client:.0%} of a core",
+            note=f"the client took {client:.0%} of a core", beside="no enqueue",
         ),
         Row(
-            "web.ran", f"of those, jobs run {GRACE:g} s after", "", jobs, [float(rate.count) for rate, _, _ in loaded],
-            bars=[at_least(1.0, "ratio")],
+            "web.ran", f"of those, jobs run {GRACE:g} s after the last", "", jobs, [float(rate.count) for rate, _, _ in loaded],
+            bars=[at_least(1.0, "ratio")], beside="accepted",
         ),
     ]  # fmt: skip
 

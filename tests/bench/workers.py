@@ -44,7 +44,7 @@ def measure(scale: Scale, files: Files) -> list[Row]:
             Row(
                 f"workers.{count}-total", f"{count} processes: enqueued and begun, together", "/s",
                 [one.total for one in crowds], [of_count[1].total for of_count in rounds],
-                statistics.median(one.cpu for one in crowds), [at_least(KEPT, "ratio")], note="limit: one process",
+                statistics.median(one.cpu for one in crowds), [at_least(KEPT, "ratio")], beside="one process",
             ),
             Row(
                 f"workers.{count}-share", f"{count} processes: least share, of the mean", "",
@@ -52,7 +52,7 @@ def measure(scale: Scale, files: Files) -> list[Row]:
             ),
             Row(
                 f"workers.{count}-worst", f"{count} processes: slowest enqueue", "ms", [one.worst for one in crowds],
-                [of_count[1].worst for of_count in rounds], bars=[at_most(WORST, "high")], note="limit: one process",
+                [of_count[1].worst for of_count in rounds], bars=[at_most(WORST, "high")], beside="one process",
             ),
         ]  # fmt: skip
     return rows
