@@ -426,11 +426,11 @@ class Jobs:
 
         work: as for `Jobs`, for this time; `async with jobs.running(work=())` only enqueues. `app` is for symmetry with a
         lifespan, nothing is asked of it.
-        Raises StoreMismatch, ConfigurationError, AlreadyStarted. A store that is busy, full or failing starts degraded
+        Raises StoreMismatch, ConfigurationError, AlreadyStarted, UsedAfterFork. A store that is busy, full or failing starts degraded
         instead, and recovers by itself.
         """
-        if self._life is not None and self._life.pid == os.getpid():
-            raise AlreadyStarted
+        if self._life is not None:
+            raise AlreadyStarted if self._life.pid == os.getpid() else UsedAfterFork(self._life.pid, os.getpid())
         life = Life(self._work if work is None else self._checked_work(work))
         self._life = life
         try:

@@ -6,7 +6,7 @@ import asyncio
 import multiprocessing
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -274,6 +274,41 @@ def test_from_thread_does_not_wait_for_a_loop_that_has_ended(monkeypatch: pytest
         loop.close()
         with pytest.raises(StoreUnavailable, match="event loop ended"):
             enqueued.result(10)
+
+
+def _start_in_child(make: Callable[[], Jobs], answers: Any) -> None:
+    async def start() -> None:
+        async with make().running(work=()):
+            pass
+
+    try:
+        asyncio.run(start())
+        answers.put(("", ""))
+    except BaseException as error:
+        answers.put((type(error).__name__, str(error)))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+async def test_a_database_that_was_open_at_a_fork_is_refused_to_the_child(tmp_path: Path) -> None:
+    """What SQLite knew of locks is copied with the process, and may say for good that somebody holds one."""
+    context, path = multiprocessing.get_context("fork"), tmp_path / "jobs.db"
+
+    async def told(make: Callable[[], Jobs]) -> tuple[str, str]:
+        answers = context.SimpleQueue()
+        child = context.Process(target=_start_in_child, args=(make, answers))
+        child.start()
+        said: tuple[str, str] = await asyncio.to_thread(answers.get)
+        await asyncio.to_thread(child.join)
+        return said
+
+    started = Jobs(path)
+    assert await told(lambda: started) == ("", "")
+    async with started.running(work=()):
+        name, text = await told(lambda: Jobs(path))
+        assert (name, f"{path} was open in process {os.getpid()}" in text) == ("StoreMismatch", True)
+        assert (await told(lambda: started))[0] == UsedAfterFork.__name__
+        assert await told(lambda: Jobs(tmp_path / "other.db")) == ("", "")
+    assert await told(lambda: started) == ("", "")
 
 
 async def test_from_thread_stores_from_a_thread_and_refuses_the_loops_own(jobs: Jobs) -> None:

@@ -160,7 +160,8 @@ class Runner:
             self.health.bad("store", error.reason)
         except BaseException:
             self._entering.cancel()
-            await self._within(self._retire(), self._clock.monotonic() + 1.0)
+            if self._signed_on:
+                await self._within(self._retire(), self._clock.monotonic() + 1.0)
             await self._close_store(self._shutdown_timeout)
             raise
         self._watchdog.start()

@@ -14,7 +14,9 @@ logger = logging.getLogger("asyncjobs.runner")
 
 FIRST_PAUSE = 0.1  # seconds; doubles with each failure in a row
 LONGEST_PAUSE = 5.0  # seconds; what a store's recovery waits for at most, so not longer
-PROVEN = 2.0  # seconds a loop has to run for health to call it well: each loop does something within one
+# Seconds a loop has to run for health to call it well: each loop does something within one. Where it fails again and again,
+# twice as long as it ran the last time, since what it fails at may take longer.
+PROVEN = 2.0
 STEADY = 60.0  # seconds a loop has to run for its earlier failures to be forgotten
 
 
@@ -29,10 +31,10 @@ async def keep(part: str, loop: Callable[[], Awaitable[None]], clock: Clock, hea
 
     It catches every Exception: whatever a loop trips over must degrade the runner, not end the app.
     """
-    failures = 0
+    failures, lasted = 0, 0.0
     while True:
         began = clock.monotonic()
-        proven = clock.call_later(PROVEN, lambda: health.good(part))
+        proven = clock.call_later(max(PROVEN, 2 * lasted) if failures > 1 else PROVEN, lambda: health.good(part))
         crash: Exception | None = None
         reason: str | None = None  # why it didn't come to its end
         try:
@@ -54,5 +56,6 @@ async def keep(part: str, loop: Callable[[], Awaitable[None]], clock: Clock, hea
                 logger.error("asyncjobs: the %s loop crashed and is started again", part, exc_info=crash)
         if reason is None:
             return
-        failures = 1 if clock.monotonic() - began > STEADY else failures + 1
+        lasted = clock.monotonic() - began
+        failures = 1 if lasted > STEADY else failures + 1
         await sleep(clock, pause_after(failures, clock.random()))

@@ -16,7 +16,8 @@ from asyncjobs.store.sqlite.transaction import Transaction
 HOLD_AT_ONCE = 500  # jobs of unknown tasks that one claim puts aside; it says so, and the next goes on
 _Suspect = tuple[int, int, int, str, str]  # seq, run_at, priority, queue, name
 _Due = tuple[int, int, str]  # seq, run_at, name
-READ_AT_ONCE = 100  # jobs that come as one text: at their largest, of a megabyte each, a tenth of what SQLite can hold
+READ_AT_ONCE = 100  # jobs that come as one text, of which SQLite can hold a gigabyte
+LARGE = 1 << 16  # characters of a job that comes by itself
 Candidate = tuple[int, int, int]  # order (run_at + PRIORITY_STEP × priority), seq, run_at
 
 
@@ -134,8 +135,11 @@ def _start(
     transaction.cursor.execute(sql.START, (floor, runner, now, dumps(seqs)))
     started: dict[int, Job] = {}
     for begin in range(0, len(seqs), READ_AT_ONCE):
-        some = dumps(seqs[begin : begin + READ_AT_ONCE])
-        started |= {row[0]: job_of(row[1:]) for row in transaction.rows(sql.STARTED, some)}
+        some = transaction.rows(sql.STARTED, LARGE, dumps(seqs[begin : begin + READ_AT_ONCE]))
+        started |= {row[0]: job_of(row[1:]) for row in some if type(row) is list}
+        if large := [row for row in some if type(row) is int]:
+            read = transaction.cursor.execute(sql.STARTED_LARGE, (dumps(large),))
+            started |= {row[0]: job_of(row[1:]) for row in read}
     jobs = []
     for _, seq, run_at in sorted(candidates):
         job = started[seq]

@@ -15,6 +15,7 @@ from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, is_away, unavailable
 from asyncjobs.store.sqlite.files import DATABASE, LOCKS, LOG, Files
 from asyncjobs.store.sqlite.inbox import Inbox
+from asyncjobs.store.sqlite.inserting import ENQUEUED_AT, ID, Row
 from asyncjobs.store.sqlite.log import Log
 from asyncjobs.store.sqlite.siblings import Gate, Waker
 from asyncjobs.store.sqlite.transaction import Operation, Transaction
@@ -98,13 +99,14 @@ class Committer:
         for operation in batch:
             if operation.inserts and isinstance(operation.outcome, list):
                 operation.outcome = [
-                    Inserted(one.id, one.created and self._is_later(connection, one.id)) for one in operation.outcome
+                    Inserted(one.id, one.created and self._is_of_this_batch(connection, row))
+                    for one, row in zip(operation.outcome, operation.inserts, strict=True)
                 ]
 
-    def _is_later(self, connection: sqlite3.Connection, id: str) -> bool:
-        """Whether this job, if there is one, came after the last insert before this batch."""
-        found = connection.execute(sql.SEQ_BY_ID, (id,)).fetchone()
-        return found is not None and found[0] > self._inserted_before
+    def _is_of_this_batch(self, connection: sqlite3.Connection, row: Row) -> bool:
+        """Whether this job is there, came after the last insert before, and at its time: another's of that id, hardly."""
+        found = connection.execute(sql.WHEN_INSERTED, (row[ID],)).fetchone()
+        return found is not None and found[0] > self._inserted_before and found[1] == row[ENQUEUED_AT]
 
     def _transact(self, connection: sqlite3.Connection, batch: list[Operation]) -> list[Transaction]:
         """One transaction; where one operation's data is bad, one for each, so that only that one fails. Store errors escape."""

@@ -67,9 +67,10 @@ class Files:
 
 
 def _look(path: str) -> os.stat_result | None:
-    """By stat: opening a file in this process and closing it would drop SQLite's locks on it."""
+    """By stat: opening a file in this process and closing it would drop SQLite's locks on it. A link that stands where the file
+    was is not the file: who opens it keeps another log."""
     try:
-        return os.stat(path)
+        return os.lstat(path)
     except OSError:
         return None
 

@@ -20,7 +20,9 @@ Row = tuple[Any, ...]  # the values of INSERTED
 AT_ONCE = 128  # rows of one statement
 STEP = 8  # between the sizes of which a statement is kept: a place left empty costs as much as a row
 
-ID, QUEUE, UNIQUE_KEY = (INSERTED.split(", ").index(column) for column in ("id", "queue", "unique_key"))
+ID, QUEUE, UNIQUE_KEY, ENQUEUED_AT = (
+    INSERTED.split(", ").index(column) for column in ("id", "queue", "unique_key", "enqueued_at")
+)
 _EMPTY = (None,) * len(INSERTED.split(", "))
 
 
@@ -55,7 +57,7 @@ def all_created(rows: Sequence[Row]) -> list[Inserted]:
 def _insert_one(cursor: sqlite3.Cursor, row: Row) -> Inserted:
     if cursor.execute(sql.INSERT_NEW, row).rowcount == 1:
         return Inserted(row[ID], True)
-    if cursor.execute(sql.SEQ_BY_ID, (row[ID],)).fetchone():
+    if cursor.execute(sql.WHEN_INSERTED, (row[ID],)).fetchone():
         return Inserted(row[ID], False)
     (holder,) = cursor.execute(sql.HOLDER, (row[UNIQUE_KEY],)).fetchone()
     return Inserted(holder, False)

@@ -122,6 +122,11 @@ def _check(connection: sqlite3.Connection, path: str) -> int:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+    if application == APPLICATION_ID and version < 1:
+        raise StoreMismatch(
+            f"{path} is a database of asyncjobs, but of schema {version}, which never was. Something else has changed it: put a backup in "
+            "its place, or give Jobs another path; the file was left as it is."
+        )
     if application == APPLICATION_ID:
         if version > VERSION:
             raise StoreMismatch(

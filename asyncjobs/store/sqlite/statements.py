@@ -10,7 +10,7 @@ from asyncjobs.store.sqlite.rows import COLUMNS, INSERTED
 
 # the unique index on id
 JOB_BY_ID = f"SELECT {COLUMNS} FROM jobs WHERE id = ?"
-SEQ_BY_ID = "SELECT seq FROM jobs WHERE id = ?"
+WHEN_INSERTED = "SELECT seq, enqueued_at FROM jobs WHERE id = ?"
 _VALUES = f"({', '.join('?' * len(INSERTED.split(', ')))})"
 INSERT = f"INSERT INTO jobs ({INSERTED}) VALUES {_VALUES}"
 INSERT_NEW = f"{INSERT} ON CONFLICT DO NOTHING"
@@ -61,7 +61,13 @@ START = """
 UPDATE jobs SET state = 1, attempt = attempt + 1, token = max(token + 1, ?), runner = ?, started_at = ?
 WHERE seq IN (SELECT value FROM json_each(?))
 """
-STARTED = f"SELECT json_group_array(json_array(seq, {COLUMNS})) FROM jobs WHERE seq IN (SELECT value FROM json_each(?))"
+STARTED = f"""
+SELECT json_group_array(
+    CASE WHEN length(args) + length(meta) + ifnull(length(attempts), 0) > ?1 THEN seq ELSE json_array(seq, {COLUMNS}) END
+)
+FROM jobs WHERE seq IN (SELECT value FROM json_each(?2))
+"""
+STARTED_LARGE = f"SELECT seq, {COLUMNS} FROM jobs WHERE seq IN (SELECT value FROM json_each(?))"
 HOLD = "UPDATE jobs SET hold = 1 WHERE seq IN (SELECT value FROM json_each(?))"
 TAKEN = (
     "SELECT seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts FROM jobs WHERE id = ?"

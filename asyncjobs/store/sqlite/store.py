@@ -32,7 +32,7 @@ from asyncjobs.store.base import (
     Stats,
     Verdict,
 )
-from asyncjobs.store.sqlite import claiming, finishing, place, schema
+from asyncjobs.store.sqlite import claiming, finishing, forking, place, schema
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.accepted import Accepted
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable, refused
@@ -91,6 +91,15 @@ class SQLiteStore:
         if self._writer is not None:
             return
         place.prepare(self.path)
+        forking.opening(self.path)
+        try:
+            await self._open()
+        except BaseException:
+            forking.closed(self.path)
+            raise
+        logger.info("asyncjobs keeps its jobs in %s (SQLite %s)", self.path, sqlite3.sqlite_version)
+
+    async def _open(self) -> None:
         writer = Writer(self.path, self._gate, self._waker, self._clock)
         try:
             await writer.open(self._prepare)
@@ -103,7 +112,6 @@ class SQLiteStore:
         except sqlite3.Error as error:
             raise not_openable(error, self.path) from error
         self._writer, self._accepted = writer, Accepted(self._clock)
-        logger.info("asyncjobs keeps its jobs in %s (SQLite %s)", self.path, sqlite3.sqlite_version)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         give_up = self._clock.monotonic() + BUSY_TIMEOUT
@@ -119,7 +127,8 @@ class SQLiteStore:
         (generation,) = connection.execute("UPDATE generation SET number = number + 1 RETURNING number").fetchall()[0]
         self._floor = generation << GENERATION_BITS
         ((latest,),) = connection.execute("SELECT max(at) FROM history").fetchall()
-        self._latest_now = max([latest or 0, *(at for _, _, at, _, _ in connection.execute(sql.NOT_COUNTED))])
+        inserted = (at or 0 for _, _, at, _, _ in connection.execute(sql.NOT_COUNTED))  # a damaged file may have none
+        self._latest_now = max([latest or 0, *inserted])
 
     async def close(self) -> None:
         writer, self._writer = self._writer, None
@@ -142,6 +151,7 @@ class SQLiteStore:
         finally:
             self._gate.close()
             self._waker.close()
+            forking.closed(self.path)
             self._closing = None
 
     def _writing(self, now: int = 0) -> Writer:

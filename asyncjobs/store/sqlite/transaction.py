@@ -107,13 +107,17 @@ class Transaction:
         except sqlite3.IntegrityError:
             self.woken.clear()
             return False
-        self.inserted_to = self.cursor.lastrowid or 0
+        self._has_inserted()
         return True
 
     def _insert(self, operations: Sequence[Operation]) -> None:
         if rows := _rows(operations):
             self._answer(operations, rows, inserting.insert_new(self.cursor, rows))
-            self.inserted_to = self.cursor.lastrowid or 0
+            self._has_inserted()
+
+    def _has_inserted(self) -> None:
+        """A connection that has inserted nothing yet says 0."""
+        self.inserted_to = max(self.inserted_to, self.cursor.lastrowid or 0)
 
     def _answer(self, operations: Sequence[Operation], rows: Sequence[Row], answers: Sequence[Inserted]) -> None:
         self.woken.update(row[QUEUE] for row, answer in zip(rows, answers, strict=True) if answer.created)

@@ -52,6 +52,16 @@ async def test_many_are_claimed_at_once_in_order(store: Store) -> None:
     assert ids(await take(store, n=430)) == names[430:]
 
 
+async def test_large_jobs_are_claimed_like_others(store: Store) -> None:
+    await sign_on(store)
+    sizes = {f"j{n}": 300_000 if n % 3 else 3 for n in range(9)}
+    for name, size in sizes.items():
+        await put(store, name, args='"' * size, meta="\\" * size)
+    claimed = await take(store, n=8)
+    assert [(job.id, len(job.args), len(job.meta)) for job in claimed] == [(name, n, n) for name, n in list(sizes.items())[:8]]
+    assert [await one(store, job.id) for job in claimed] == claimed
+
+
 async def test_jobs_are_claimed_in_order_of_run_at(store: Store) -> None:
     await sign_on(store)
     await store.insert([new("late", run_at=NOW + 2), new("early", run_at=NOW + 1)], now=NOW)

@@ -37,8 +37,8 @@ def settle(folder: Path) -> None:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that are looked at from now on."""
     seen: list[str] = []
-    stat = os.stat
-    monkeypatch.setattr("asyncjobs.store.sqlite.files.os.stat", lambda path: seen.append(os.path.basename(path)) or stat(path))
+    stat = os.lstat
+    monkeypatch.setattr("asyncjobs.store.sqlite.files.os.lstat", lambda path: seen.append(os.path.basename(path)) or stat(path))
     return seen
 
 
@@ -70,6 +70,11 @@ def _replace(path: Path) -> None:
     other.rename(path)
 
 
+def _move_behind_a_link(path: Path) -> None:
+    path.rename(path.with_name("other"))
+    path.symlink_to("other")
+
+
 def _move_the_folder(path: Path) -> None:
     path.parent.rename(path.parent.with_name("elsewhere"))
 
@@ -83,7 +88,7 @@ def _replace_the_folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("change", [_remove, _replace, _move_the_folder, _replace_the_folder])
+@pytest.mark.parametrize("change", [_remove, _replace, _move_behind_a_link, _move_the_folder, _replace_the_folder])
 @pytest.mark.parametrize("settled", [True, False])
 def test_what_is_removed_or_replaced_is_noticed(
     folder: Path, files: Files, suffix: str, change: Callable[[Path], None], settled: bool

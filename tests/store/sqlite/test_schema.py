@@ -90,6 +90,25 @@ async def test_a_file_that_was_taken_out_of_wal_mode_is_put_back_into_it(path: P
     await store.close()
 
 
+async def test_a_damaged_time_of_a_job_keeps_nobody_out(path: Path, store: SQLiteStore) -> None:
+    await put(store, "a")
+    await store.close()
+    damaged = sqlite3.connect(path)
+    ((jobs,),) = damaged.execute("SELECT sql FROM sqlite_master WHERE name = 'jobs'").fetchall()
+    damaged.execute("PRAGMA writable_schema = 1")
+    loose = jobs.replace("enqueued_at INTEGER NOT NULL", "enqueued_at INTEGER")
+    assert loose != jobs
+    damaged.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'jobs'", (loose,))
+    damaged.commit()
+    damaged.close()
+    damaged = sqlite3.connect(path)
+    damaged.execute("UPDATE jobs SET enqueued_at = NULL")
+    damaged.commit()
+    damaged.close()
+    await store.open()
+    await put(store, "b")
+
+
 # --- refused -------------------------------------------------------------------------------------------------------------
 
 
@@ -109,6 +128,10 @@ def foreign_version(path: Path) -> bytes:
     return make(path, "PRAGMA user_version = 3")
 
 
+def never_was(path: Path) -> bytes:
+    return make(path, f"PRAGMA application_id = {schema.APPLICATION_ID}", "PRAGMA user_version = -1")
+
+
 def no_database(path: Path) -> bytes:
     path.write_bytes(b"Dear diary, " * 1000)
     return path.read_bytes()
@@ -121,6 +144,7 @@ def no_database(path: Path) -> bytes:
         (foreign_table, "another program"),
         (foreign_id, "another program"),
         (foreign_version, "another program"),
+        (never_was, "schema -1, which never was"),
         (no_database, "is not an SQLite database"),
     ],
 )

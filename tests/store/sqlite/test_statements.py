@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from asyncjobs.job import Hold, Progress, State
+from asyncjobs.store.sqlite import claiming, schema
 from asyncjobs.store.sqlite import connection as connecting
-from asyncjobs.store.sqlite import schema
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.store import SQLiteStore
 from tests.store.acts import MINUTE, NOW, WORK, claim, claim_alone, end, put, retry, run, sign_on, success, take
@@ -22,7 +22,7 @@ IDS = "sqlite_autoindex_jobs_1"
 INDEX = {
     "JOB_BY_ID": IDS,
     "SUCCEEDING": IDS,
-    "SEQ_BY_ID": IDS,
+    "WHEN_INSERTED": IDS,
     "TAKEN": IDS,
     "TO_CANCEL": IDS,
     "NOTE": IDS,
@@ -36,6 +36,7 @@ INDEX = {
     "MAKE_DUE": "jobs_claimable",
     "START": PRIMARY,
     "STARTED": PRIMARY,
+    "STARTED_LARGE": PRIMARY,
     "SUCCEED": PRIMARY,
     "HOLD": PRIMARY,
     "FINISH": PRIMARY,
@@ -188,6 +189,7 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await store.beat("r1", now=NOW)
     await store.beat("r1", now=NOW - 10 * MINUTE)  # the clock was set back
     await put(store, "c", "d", now=NOW)
+    await put(store, "large", args="x" * (claiming.LARGE + 1), now=NOW)
     c, *_ = await take(store)
     await end(store, success(c))
     await store.requeue(["c"], now=NOW)

@@ -464,6 +464,15 @@ async def test_a_file_that_was_replaced_acknowledges_nothing(path: Path, tmp_pat
             await put(store, "b")
 
 
+async def test_a_file_that_was_moved_behind_a_link_acknowledges_nothing(path: Path, tmp_path: Path, store: SQLiteStore) -> None:
+    """The same file; but who opens it by the link keeps another log beside it."""
+    await put(store, "a")
+    os.rename(path, tmp_path / "real.db")
+    os.symlink(tmp_path / "real.db", path)
+    with pytest.raises(StoreUnavailable, match="removed or replaced"):
+        await put(store, "b")
+
+
 async def test_a_file_that_was_replaced_is_not_taken_for_ours_after_an_io_error(
     path: Path, tmp_path: Path, store: SQLiteStore
 ) -> None:
@@ -805,6 +814,31 @@ async def test_an_insert_of_a_known_job_is_not_created_by_an_io_error(
 
     monkeypatch.setattr(inserting, "insert_all", failing)
     assert await store.insert([new("a", args="other")], now=NOW) == [Inserted("a", False)]
+
+
+@pytest.mark.parametrize("by", ["an earlier start", "a sibling"])
+async def test_an_insert_of_a_job_that_another_has_made_is_not_created_by_an_io_error(
+    path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Where nothing was inserted here before it, or before the other's."""
+    another = SQLiteStore(path)
+    await another.open()
+    await put(another if by == "a sibling" else store, "theirs", now=NOW - 1)
+    if by == "an earlier start":
+        await store.close()
+        await store.open()
+        assert await store.insert([new("theirs")], now=NOW) == [Inserted("theirs", False)]
+    really, failures = inserting.insert_all, [inside.failure(IOERR)]
+
+    def failing(cursor: sqlite3.Cursor, rows: Any) -> None:
+        if failures:
+            raise failures.pop()
+        really(cursor, rows)
+
+    monkeypatch.setattr(inserting, "insert_all", failing)
+    assert await store.insert([new("theirs"), new("ours")], now=NOW) == [Inserted("theirs", False), Inserted("ours", True)]
+    assert not failures
+    await another.close()
 
 
 async def test_a_database_that_cannot_be_reopened_is_unavailable_until_it_can(
