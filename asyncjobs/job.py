@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Literal
 
@@ -47,7 +46,7 @@ class Hold(IntEnum):
     ALONE = 2  # its process died twice under it: it waits for an otherwise idle runner
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Policy:
     """What can be decided about a job without its code; stored with it. Durations in seconds."""
 
@@ -59,7 +58,7 @@ class Policy:
     keep_result: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Error:
     """An exception as text: what is left of it when the process is gone."""
 
@@ -68,7 +67,7 @@ class Error:
     traceback: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptRecord:
     """One attempt as history shows it. `outcome` is an outcome's name ("succeeded", "failed", "lost"...); times in ms."""
 
@@ -80,7 +79,7 @@ class AttemptRecord:
     error: Error | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Progress:
     """What a running job last said of itself."""
 

@@ -6,7 +6,6 @@ carries a Finish out and knows no policy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
@@ -58,7 +57,7 @@ def _checked(seconds: float | timedelta, what: str) -> float:
 # --- how an attempt ended --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Succeeded:
     """The function returned. `note` says why a result could not be kept."""
 
@@ -66,7 +65,7 @@ class Succeeded:
     note: Error | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failed:
     """The function raised. `retryable` is the task's word on this error; `retry_after` overrides the backoff, in seconds."""
 
@@ -75,33 +74,33 @@ class Failed:
     retry_after: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimedOut:
     """It ran longer than its timeout, and ended when we cancelled it."""
 
     error: Error
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cancelled:
     """Somebody asked for its end, or it raised Cancel."""
 
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snoozed:
     """It asked to be run later, in `seconds`."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Released:
     """We gave it up through no fault of its own: a shutdown, or a claim whose reply was lost."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lost:
     """The process that ran it is dead."""
 

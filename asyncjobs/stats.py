@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from asyncjobs.histogram import merged, percentile
 from asyncjobs.job import State
+from asyncjobs.record import record
 from asyncjobs.store.base import HistoryBucket, Metric, QueueStats, RunnerStats, Stats
 
 WINDOW = 3_600_000  # ms of history that the percentiles speak of
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Durations:
     """How long something took, over the last hour. Percentiles in seconds, None where nothing was counted.
 
@@ -32,7 +32,7 @@ class Durations:
         return cls(sum(counts.values()), p50, p95, p99, counts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QueueSnapshot:
     """One queue.
 
@@ -64,7 +64,7 @@ class QueueSnapshot:
     run: Durations
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProcessSnapshot:
     """One started Jobs somewhere. `busy` and `slots` by queue."""
 
@@ -79,7 +79,7 @@ class ProcessSnapshot:
     busy: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snapshot:
     """`as_of` in ms. `problems`: part of this process's runner → what is wrong with it; healthy when there are none."""
 

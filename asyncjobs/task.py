@@ -7,7 +7,6 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, get_args
@@ -34,7 +33,7 @@ class Enqueue(Protocol):
     def __call__(self, call: Call[R]) -> Coroutine[Any, Any, JobHandle[R]]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """What one enqueue sets apart from its task; None leaves the task's word. run_at in ms, or in seconds from now."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Optional
 
 from asyncjobs.codec import hints
@@ -13,11 +12,12 @@ from asyncjobs.codec.converter import MAX_DEPTH, Converter
 from asyncjobs.codec.misfit import Misfit, TooDeep
 from asyncjobs.codec.text import dumps, loads
 from asyncjobs.errors import ArgumentError, ConfigurationError
+from asyncjobs.record import record
 
 _PLAIN_KINDS: Final = frozenset({inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Plan:
     """One function's converters, laid out for the two hot paths."""
 

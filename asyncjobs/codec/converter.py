@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from asyncjobs.codec.misfit import Misfit
+from asyncjobs.record import record
 
 Kind: TypeAlias = Literal["null", "bool", "int", "float", "string", "array", "object"]
 
@@ -28,7 +28,7 @@ KINDS: Final[dict[type, Kind]] = {
 ANY_KIND: Final[frozenset[Kind]] = frozenset(KINDS.values())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Converter:
     """Two functions, and what a union or a container has to know about them. Both raise `Misfit`, nothing else.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from asyncjobs.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SlotStats:
     """One queue's slots: `busy` of `limit` are taken; `stuck` of the busy ones by jobs that ignore their cancellation."""
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol
 
@@ -46,7 +46,7 @@ class Inserted:
     created: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claim:
     """What a runner asks for: at most `wants[queue]` jobs of each queue, of the tasks it knows."""
 
@@ -55,7 +55,7 @@ class Claim:
     tasks: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claimed:
     """Jobs now running under this runner, in claim order.
 
@@ -88,7 +88,7 @@ class Cancellation(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunnerInfo:
     """One started Jobs. `queues` maps the queues it works to their slots here; `tasks` are the names (and aliases) it knows."""
 
@@ -101,7 +101,7 @@ class RunnerInfo:
     tasks: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Beat:
     """What the store holds against a runner: the attempts it should be running, and what it must be told.
 
@@ -136,7 +136,7 @@ class Metric(StrEnum):
     RUN = "run"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobQuery:
     """Which jobs a page shows; None asks nothing of that field."""
 
@@ -145,7 +145,7 @@ class JobQuery:
     task: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """Jobs, newest insert first. `next` continues after the last of them; None when there is no more."""
 
@@ -153,7 +153,7 @@ class Page:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QueueStats:
     """One queue at one moment.
 
@@ -175,7 +175,7 @@ class QueueStats:
     totals: Mapping[Metric, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunnerStats:
     """A registered runner and how many jobs it runs, by queue; `alive` on the store's evidence."""
 
@@ -184,7 +184,7 @@ class RunnerStats:
     alive: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stats:
     """The store at `as_of` (ms). A queue appears once a job was put in it, it was paused, or a runner works it."""
 
@@ -193,7 +193,7 @@ class Stats:
     runners: Sequence[RunnerStats]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HistoryBucket:
     """What happened to one task's jobs of one queue in the HISTORY_STEP that begins at `at` (ms).
 

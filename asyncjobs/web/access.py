@@ -6,7 +6,6 @@ import inspect
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
 from typing import Literal
@@ -15,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from asyncjobs.errors import ConfigurationError
+from asyncjobs.record import record
 
 logger = logging.getLogger("asyncjobs.web")
 
@@ -46,7 +46,7 @@ class Level(StrEnum):
     ACT = "act"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Visitor:
     """Who was let in. name: as `auth` told it. local: let in without `auth`, for being at this machine."""
 
@@ -55,7 +55,7 @@ class Visitor:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refused:
     """Why somebody was not let in. closed: there is no `auth`, so nobody but a person at this machine ever is."""
 

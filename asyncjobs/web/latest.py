@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from asyncjobs.errors import AsyncJobsError, NotStarted, StoreUnavailable
+from asyncjobs.record import record
 from asyncjobs.stats import Snapshot
 from asyncjobs.web.source import Source
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("asyncjobs.web")
 KEEP = 1.0  # seconds that one reading serves everyone; people don't read faster, and scrapers come every 10 s and more
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unreadable:
     """Why there are no numbers. `code` for programs, `reason` for people."""
 

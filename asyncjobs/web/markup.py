@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Union
+
+from asyncjobs.record import record
 
 _VOID = frozenset({"br", "hr", "link", "meta"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Markup:
     """Finished HTML. Made by `element` and `joined` only; a `str` is always text and will be escaped."""
 

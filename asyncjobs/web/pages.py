@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from asyncjobs.histogram import BOUNDS
+from asyncjobs.record import record
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT
 from asyncjobs.version import VERSION
@@ -41,7 +41,7 @@ _GLOSSARY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a page stands. up: leads from it to the mount, relative, so that no proxy can make a link wrong.
 
