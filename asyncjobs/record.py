@@ -15,8 +15,8 @@ def record(cls: type[T]) -> type[T]:
     """A dataclass that no code may change: type checkers see to that, at run time nobody does.
 
     What `frozen=True` does there costs a call for each field of each value: a Job of 25 fields took 4.9 µs to make, and takes 0.9.
-    Comparison, hash and text are the same functions for all: compiling them anew for each of forty classes took a third of what
-    it takes to import this package.
+    Comparison, hash and text are the same functions for all: compiling them anew for each of forty classes took 26 of the 42 ms
+    that importing this package takes beyond what it needs.
     """
     made = dataclass(slots=True, repr=False, eq=False)(cls)
     values = _values_of([field.name for field in fields(made)])  # type: ignore[arg-type]  # it is one
