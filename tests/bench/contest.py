@@ -45,8 +45,7 @@ class Panel:
 class _Contest:
     """row: the name of ours. figures: where a peer's figure is in its workload, the first of these that it has.
 
-    same_stack: ours and the limit under their names in the peers' file, to be taken from there where it has them: that program
-    loads an app on another server and loop, so its figures are comparable among themselves only.
+    at_peers: the limit's name in the peers' file, where that program measures it too: it loads an app on another server and loop.
     """
 
     title: str
@@ -56,7 +55,7 @@ class _Contest:
     workload: str
     figures: Sequence[Sequence[str]]
     less: bool = False
-    same_stack: tuple[str, str] | None = None
+    at_peers: str | None = None
 
 
 _CONTESTS = (
@@ -69,7 +68,7 @@ _CONTESTS = (
     ),
     _Contest(
         "Web requests that enqueue a job", "/s", "web.requests", "no enqueue", "w5", (("embedded_per_s",), ("job", "rps")),
-        same_stack=("embedded_per_s", "noop_per_s"),
+        at_peers="noop_per_s",
     ),
 )  # fmt: skip
 
@@ -83,21 +82,22 @@ def panels(ours: Mapping[str, Any], peers: Mapping[str, Any] | None) -> list[Pan
 
 def _panel(contest: _Contest, row: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> Panel:
     figures = _of_peers(contest, contest.figures, results)
-    figures.pop(US, None)
+    ours = figures.pop(US, None)
     best = _one_of_each(sorted(figures.items(), key=lambda item: item[1], reverse=not contest.less))[:PEERS_SHOWN]
-    mine, limit = _mine(contest, row, results)
+    mine, limit = _mine(contest, ours, row, results)
     bars = [Bar("asyncjobs", Whose.OURS, mine), Bar(contest.limit, Whose.LIMIT, limit)]
     bars += [Bar(peer, Whose.SYNCED if _is_synced(peer) else Whose.UNSYNCED, value) for peer, value in best]
     return Panel(contest.title, contest.unit, bars, contest.less)
 
 
-def _mine(contest: _Contest, row: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    """Ours, and the limit."""
-    if contest.same_stack is not None:
-        mine, limit = (_of_peers(contest, [(name,)], results).get(US) for name in contest.same_stack)
-        if mine is not None and limit is not None:
-            return mine, limit
-    return row["median"], row["limit_median"]
+def _mine(
+    contest: _Contest, beside_peers: float | None, row: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
+) -> tuple[float, float]:
+    """Ours, as it was measured beside the peers where it was, since another hour's figure may be another; and the limit."""
+    if beside_peers is None:
+        return row["median"], row["limit_median"]
+    limit = None if contest.at_peers is None else _of_peers(contest, [(contest.at_peers,)], results).get(US)
+    return beside_peers, row["limit_median"] if limit is None else limit
 
 
 def _one_of_each(best_first: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
