@@ -32,6 +32,7 @@ from asyncjobs.errors import (
     StoreMismatch,
     StoreUnavailable,
     UnknownQueue,
+    UnknownSchedule,
     UnknownTask,
     UsedAfterFork,
     WrongLoop,
@@ -42,6 +43,7 @@ from asyncjobs.jobs import Jobs
 from asyncjobs.outcome import Cancel, RetryAfter, Snooze
 from asyncjobs.queue import Queue
 from asyncjobs.retry import Retry
+from asyncjobs.schedule import Pause, Schedule
 from asyncjobs.stats import Snapshot
 from asyncjobs.store.base import Cancellation, HistoryBucket, Page
 from asyncjobs.task import Call, Task
@@ -69,12 +71,14 @@ __all__ = [
     "OnLoopThread",
     "OutcomeUnknown",
     "Page",
+    "Pause",
     "PayloadTooLarge",
     "Progress",
     "Queue",
     "ResultNotKept",
     "Retry",
     "RetryAfter",
+    "Schedule",
     "Snapshot",
     "Snooze",
     "State",
@@ -86,6 +90,7 @@ __all__ = [
     "StoreUnavailable",
     "Task",
     "UnknownQueue",
+    "UnknownSchedule",
     "UnknownTask",
     "UsedAfterFork",
     "WrongLoop",

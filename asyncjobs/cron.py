@@ -51,6 +51,11 @@ class Cron:
         if never:
             raise ConfigurationError(f"cron {expression!r}: there is no such day; it would never fire")
 
+    @property
+    def text(self) -> str:
+        """Both, as `schedule.times_of` reads them."""
+        return f"cron {self.tz} {' '.join(self.expression.split())}"
+
     def after(self, moment: int) -> int | None:
         """The first time to fire after this one, both in ms; None when there is none in fifty years."""
         now = _EPOCH + moment // 1000 * _SECOND  # fires are at whole seconds
@@ -104,6 +109,11 @@ class Every:
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 1 <= seconds <= 366 * 86_400:
             raise ConfigurationError(f"every {period!r}: give seconds from 1 to a year, or a timedelta")
         self.period = round(seconds * 1000)  # ms
+
+    @property
+    def text(self) -> str:
+        """As `schedule.times_of` reads it."""
+        return f"every {self.period}"
 
     def after(self, moment: int) -> int:
         """The first time to fire after this one, both in ms."""

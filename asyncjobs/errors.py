@@ -108,6 +108,17 @@ class UnknownQueue(AsyncJobsError, LookupError):
         return str(self.args[0])
 
 
+class UnknownSchedule(AsyncJobsError, LookupError):
+    """A schedule that the store doesn't have."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = list(known)
+        super().__init__(
+            f"there is no schedule {name!r}; there are: {_known(names)}.{_guess(name, names)} What the code declares is there once "
+            "a process that works a queue has started."
+        )
+
+
 class UnknownTask(AsyncJobsError, LookupError):
     """A task name that is not registered with this `Jobs`, or a function that was never decorated."""
 

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp
 
 from asyncjobs.clock import Clock, SystemClock
 from asyncjobs.context import JobContext
+from asyncjobs.cron import Cron, Every
 from asyncjobs.endings import Endings
 from asyncjobs.errors import (
     AlreadyStarted,
@@ -39,6 +41,8 @@ from asyncjobs.registry import Registry
 from asyncjobs.retry import Retry
 from asyncjobs.runner.runner import Runner
 from asyncjobs.runner.slots import SlotStats
+from asyncjobs.schedule import CatchUp, Overlap
+from asyncjobs.schedules import Schedules
 from asyncjobs.stats import WINDOW, Snapshot, snapshot
 from asyncjobs.store.base import Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
 from asyncjobs.store.opening import open_store
@@ -62,6 +66,23 @@ LIFE_GRACE = 0.5  # seconds beyond the shutdown that resources have to close
 class TaskDecorator(Protocol):
     """`@jobs.task(...)`: strips the context parameter, and knows what the function results in."""
 
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[JobContext, P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[JobContext, P], R], /) -> Task[P, R, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+
+
+class ScheduleDecorator(Protocol):
+    """`@jobs.cron(...)`: takes a task, or a function as `@jobs.task` does."""
+
+    @overload  # a task is a function too, but this one comes first
+    def __call__(self, task: Task[P, A, R], /) -> Task[P, A, R]: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(
         self, function: Callable[Concatenate[JobContext, P], Coroutine[Any, Any, R]], /
@@ -117,6 +138,10 @@ class Jobs:
         self._tasks = Registry()
         self._life: Life | None = None  # while started; everything that belongs to one event loop
         self._endings = Endings(self._clock)
+        self.schedules = Schedules(
+            lambda: self._store.timetable, self._clock, living=self._living, template=lambda call: self._new_job(call, 0),
+            enqueue=self._enqueue_again,
+        )  # fmt: skip
         self.from_thread = FromThread(self._loop_for_thread, self.enqueue, self.enqueue_many)
 
     def __repr__(self) -> str:
@@ -195,6 +220,64 @@ class Jobs:
 
         return register if function is None else register(function)
 
+    def cron(
+        self,
+        expression: str,
+        *,
+        tz: str = "UTC",
+        catch_up: CatchUp = "latest",
+        overlap: Overlap = "skip",
+        jitter: float | timedelta = 0.0,
+        name: str | None = None,
+    ) -> ScheduleDecorator:
+        """Enqueue a task by a crontab line: `@jobs.cron("0 9 * * mon-fri", tz="Europe/Berlin")`, or one of @hourly, @daily, @weekly,
+        @monthly, @yearly. Above a plain function, which becomes a task, or above `@jobs.task(...)` with its options.
+
+        Of all processes one enqueues it, once for each time; see `Cron` for what happens when clocks are set. The job's
+        `ctx.meta["time"]` says for which time it is.
+        catch_up: what becomes of times at which no process was up: "latest" makes the last of them good, "all" each, "skip" none
+            (a minute's delay is none). overlap: "skip" enqueues nothing while the job before still waits or runs, "allow" does.
+        jitter: seconds (or a timedelta) up to which each job is put off at random. name: the schedule's, the task's by default.
+        Raises ConfigurationError.
+        """
+        return self._schedule(Cron(expression, tz), catch_up, overlap, jitter, name)
+
+    def every(
+        self,
+        *,
+        days: float = 0.0,
+        hours: float = 0.0,
+        minutes: float = 0.0,
+        seconds: float = 0.0,
+        catch_up: CatchUp = "latest",
+        overlap: Overlap = "skip",
+        jitter: float | timedelta = 0.0,
+        name: str | None = None,
+    ) -> ScheduleDecorator:
+        """Enqueue a task every so often, a second at least: `@jobs.every(minutes=5)`; the rest is as for `cron`.
+
+        Counted from the epoch, so that all processes agree, whenever they start.
+        """
+        try:
+            period = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ConfigurationError(f"every({days=}, {hours=}, {minutes=}, {seconds=}): give numbers ({error})") from None
+        return self._schedule(Every(period), catch_up, overlap, jitter, name)
+
+    def _schedule(
+        self, times: Cron | Every, catch_up: CatchUp, overlap: Overlap, jitter: float | timedelta, name: str | None
+    ) -> ScheduleDecorator:
+        def declare(function: Any) -> Any:
+            task = function if isinstance(function, Task) else self.task(function)
+            self.schedules.declare(
+                task.name if name is None else name, task.call(), times, catch_up=catch_up, overlap=overlap, jitter=jitter
+            )
+            if self._life is not None and self._life.runner is not None:
+                self._life.runner.look_at_schedules()
+            return task
+
+        return declare
+
     def _queue_for_task(self, queue: str | None) -> str:
         if queue is None:
             queue = next(iter(self._queues)) if len(self._queues) == 1 else "default"
@@ -247,6 +330,13 @@ class Jobs:
         runner = self._living()
         now = self._clock.now()
         (inserted,) = await self._insert(runner, [self._new_job(call, now)], now)
+        return JobHandle(self, inserted.id, inserted.created)
+
+    async def _enqueue_again(self, job: NewJob) -> JobHandle[Any]:
+        """A job like this one, now."""
+        runner = self._living()
+        now = self._clock.now()
+        (inserted,) = await self._insert(runner, [replace(job, id=self._clock.new_id(), run_at=now)], now)
         return JobHandle(self, inserted.id, inserted.created)
 
     async def _insert(self, runner: Runner, new: list[NewJob], now: int) -> Sequence[Any]:
@@ -305,7 +395,8 @@ class Jobs:
         now = self._clock.now()
         stats = await self._store.stats(now=now)
         history = await self._store.history(since=now - WINDOW, until=now + 1)
-        return snapshot(stats, history, version=VERSION, runner=runner.info.id, problems=runner.problems)
+        schedules = await self._store.timetable.all()
+        return snapshot(stats, history, schedules, version=VERSION, runner=runner.info.id, problems=runner.problems)
 
     async def history(self, *, since: float | timedelta = 3600.0, queue: str | None = None) -> Sequence[HistoryBucket]:
         """What happened, minute by minute, since so many seconds (or a timedelta) ago."""
@@ -453,6 +544,7 @@ class Jobs:
                 self._clock,
                 self._runner_info(life.work),
                 self._tasks,
+                self.schedules.declared,
                 state=state,
                 retention=self._retention,
                 max_result=self._max_result,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from asyncjobs.histogram import merged, percentile
 from asyncjobs.job import State
 from asyncjobs.record import record
+from asyncjobs.schedule import Schedule
 from asyncjobs.store.base import HistoryBucket, Metric, QueueStats, RunnerStats, Stats
 
 WINDOW = 3_600_000  # ms of history that the percentiles speak of
@@ -81,7 +82,10 @@ class ProcessSnapshot:
 
 @record
 class Snapshot:
-    """`as_of` in ms. `problems`: part of this process's runner → what is wrong with it; healthy when there are none."""
+    """`as_of` in ms. `problems`: part of this process's runner → what is wrong with it; healthy when there are none.
+
+    schedules: all that the store has, in order of name.
+    """
 
     as_of: int
     version: str
@@ -89,10 +93,17 @@ class Snapshot:
     problems: Mapping[str, str]
     queues: Sequence[QueueSnapshot]
     processes: Sequence[ProcessSnapshot]
+    schedules: Sequence[Schedule] = ()
 
 
 def snapshot(
-    stats: Stats, history: Sequence[HistoryBucket], *, version: str, runner: str, problems: Mapping[str, str]
+    stats: Stats,
+    history: Sequence[HistoryBucket],
+    schedules: Sequence[Schedule],
+    *,
+    version: str,
+    runner: str,
+    problems: Mapping[str, str],
 ) -> Snapshot:
     """Put the store's numbers into words. `history` covers WINDOW; `runner` is this process's."""
     living = [one for one in stats.runners if one.alive]
@@ -107,7 +118,7 @@ def snapshot(
         )
         for one in stats.runners
     ]  # fmt: skip
-    return Snapshot(stats.as_of, version, not problems, dict(problems), queues, processes)
+    return Snapshot(stats.as_of, version, not problems, dict(problems), queues, processes, schedules)
 
 
 def _queue(

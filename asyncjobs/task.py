@@ -87,6 +87,9 @@ class Call(Generic[R]):
         return "crash" if met and self.task.survives == "nothing" else self.task.survives
 
 
+AnyCall = Call[Any]
+
+
 class Configured(Generic[P, R]):
     """A task with options set; the arguments follow in `enqueue` or `call`."""
 

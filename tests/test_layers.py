@@ -25,6 +25,7 @@ FLOORS: dict[str, tuple[int, str]] = {
             "retry",
             "outcome",
             "cron",
+            "schedule",
             "events",
             "context",
             "task",
@@ -38,16 +39,18 @@ FLOORS: dict[str, tuple[int, str]] = {
         ],
         (0, "vocabulary"),
     ),
-    **dict.fromkeys(["store.base", "store.tally", "stats"], (1, "seam")),
-    **dict.fromkeys(["store.opening", "store.memory", "store.memory_data", "store.sqlite"], (2, "stores")),
+    **dict.fromkeys(["store.base", "store.timetable", "store.tally", "stats"], (1, "seam")),
+    **dict.fromkeys(
+        ["store.opening", "store.memory", "store.memory_data", "store.memory_timetable", "store.sqlite"], (2, "stores")
+    ),
     "runner": (2, "runner"),
     "web": (2, "web"),
-    **dict.fromkeys(["jobs", "life", "registry", "from_thread", "endings"], (3, "jobs")),
+    **dict.fromkeys(["jobs", "schedules", "life", "registry", "from_thread", "endings"], (3, "jobs")),
     **dict.fromkeys(["asgi", "testing", "cli"], (4, "edges")),
     **dict.fromkeys(["", "__main__"], (5, "door")),
 }
-BACKENDS = ("store.memory", "store.memory_data", "store.sqlite")  # of which none knows another family
-FAMILY = {"store.memory_data": "store.memory"}
+BACKENDS = ("store.memory", "store.memory_data", "store.memory_timetable", "store.sqlite")  # of which none knows another family
+FAMILY = {"store.memory_data": "store.memory", "store.memory_timetable": "store.memory"}
 
 # Outside libraries, and the rooms that may know them.
 ONLY_IN: dict[str, tuple[str, ...]] = {

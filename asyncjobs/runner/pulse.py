@@ -38,6 +38,7 @@ class Pulse:
         running: Callable[[], Mapping[str, int]],
         cancel: Callable[[str], None],
         before: Callable[[], Awaitable[None]],
+        schedules: Callable[[int], None],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -47,6 +48,7 @@ class Pulse:
         self._running = running  # job id → token, of the attempts here
         self._before = before  # what must be in the store before it is asked
         self._cancel = cancel  # asks for the end of an attempt here
+        self._schedules = schedules  # told of the version that a schedule was given last
         self._notes: dict[str, tuple[int, Progress]] = {}  # written by note(), on any thread; swapped by _beat()
         self._suspects: dict[str, int] = {}  # strays of the last beat
         self.answered_at: float | None = None  # monotonic; when the store last answered a beat
@@ -90,6 +92,7 @@ class Pulse:
         self.answered_at = self._clock.monotonic()
         for id in beat.cancels:
             self._cancel(id)
+        self._schedules(beat.schedules)
         self._dispatcher.set_paused(beat.paused)
         self._dispatcher.ring()  # watch() may be silent: whatever was missed is found within a beat
         await self._release_strays(beat.held, began)

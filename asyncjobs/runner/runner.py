@@ -23,10 +23,12 @@ from asyncjobs.runner.health import Health
 from asyncjobs.runner.janitor import Janitor
 from asyncjobs.runner.ledger import Ledger
 from asyncjobs.runner.pulse import Pulse
+from asyncjobs.runner.scheduler import Scheduler
 from asyncjobs.runner.slots import Slots, SlotStats
 from asyncjobs.runner.supervise import keep
 from asyncjobs.runner.threads import Threads
 from asyncjobs.runner.watchdog import Watchdog
+from asyncjobs.schedule import Schedule
 from asyncjobs.spawn import let_go, spawn
 from asyncjobs.store.base import RunnerInfo, Store
 from asyncjobs.task import Task
@@ -50,6 +52,7 @@ class Runner:
         clock: Clock,
         info: RunnerInfo,
         tasks: Mapping[str, Task[..., Any, Any]],
+        schedules: Mapping[str, Schedule],
         *,
         state: Mapping[str, Any],
         retention: Mapping[State, float],
@@ -85,8 +88,9 @@ class Runner:
         self._pulse = Pulse(
             store, clock, self._dispatcher, self._ledger, runner=info.id,
             running=lambda: {id: attempt.job.token for id, attempt in self._attempts.items()}, cancel=self._cancel,
-            before=self._sign_on,
+            before=self._sign_on, schedules=lambda version: self._scheduler.tell(version),
         )  # fmt: skip
+        self._scheduler = Scheduler(store, clock, self.health, declared=schedules, tasks=tasks, ring=self.ring)
         self._janitor = Janitor(store, clock, retention, self._settled)
         self._around = Surroundings(
             clock=clock, threads=self._threads, state=state, max_result=max_result, report=self._pulse.note,
@@ -115,6 +119,7 @@ class Runner:
         self._dispatcher.learn(tasks)
         self._signed_on = False
         self._pulse.ring()
+        self._scheduler.look()
 
     async def _sign_on(self) -> None:
         """Make known who runs here, where that is not known yet."""
@@ -125,6 +130,10 @@ class Runner:
     def beat(self) -> None:
         """Look for cancel requests now."""
         self._pulse.ring()
+
+    def look_at_schedules(self) -> None:
+        """They have changed."""
+        self._scheduler.look()
 
     def slot_stats(self) -> dict[str, SlotStats]:
         return self._slots.stats()
@@ -206,6 +215,7 @@ class Runner:
         await sleep(self._clock, FIRST_CLAIM_AFTER)
         if self.info.queues and not self._draining:
             self._loops["dispatcher"] = self._spawn("dispatcher", self._dispatcher.run)
+            self._loops["scheduler"] = self._spawn("scheduler", self._scheduler.run)
 
     def _spawn(self, part: str, loop: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         return spawn(keep(part, loop, self._clock, self.health), name=f"asyncjobs {part}")
@@ -260,6 +270,7 @@ class Runner:
         reserve = min(RESERVE, self._shutdown_timeout / 2)
         deadline = self._clock.monotonic() + (reserve if self._torn_down() else self._shutdown_timeout)
         self._draining = True
+        self._scheduler.stop()
         try:
             await self._end_dispatcher(deadline - reserve)
             if self._attempts:

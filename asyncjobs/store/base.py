@@ -27,6 +27,7 @@ from typing import Protocol
 from asyncjobs.job import Job, NewJob, Progress, State
 from asyncjobs.outcome import Finish
 from asyncjobs.record import record
+from asyncjobs.store.timetable import Timetable
 
 HISTORY_STEP = 60_000  # ms that one history bucket covers
 HISTORY_KEPT = 14 * 86_400_000  # ms, behind the latest `now` that the pruning handle has seen
@@ -105,12 +106,14 @@ class RunnerInfo:
 class Beat:
     """What the store holds against a runner: the attempts it should be running, and what it must be told.
 
-    held: job id → token. cancels: ids among them with a cancel request. paused: paused queues.
+    held: job id → token. cancels: ids among them with a cancel request. paused: paused queues. schedules: grows with
+    every change of the timetable.
     """
 
     held: Mapping[str, int] = field(default_factory=dict)
     cancels: frozenset[str] = frozenset()
     paused: frozenset[str] = frozenset()
+    schedules: int = 0
 
 
 # --- values of the read verbs ----------------------------------------------------------------------------------------
@@ -232,6 +235,10 @@ class Reader(Protocol):
 
 class Store(Reader, Protocol):
     """Durable truth about jobs, by batch; see the contract at the top of this module."""
+
+    @property
+    def timetable(self) -> Timetable:
+        """The schedules; open and closed with the store."""
 
     async def open(self) -> None:
         """Make ready, creating or migrating what is there. Idempotent.

@@ -35,6 +35,7 @@ from asyncjobs.store.base import (
     Verdict,
 )
 from asyncjobs.store.memory_data import MemoryData, Watch
+from asyncjobs.store.memory_timetable import MemoryTimetable
 from asyncjobs.store.tally import HELD, RETRYING, TOTALS, Tally, buckets_of, total_of
 
 
@@ -43,11 +44,16 @@ class MemoryStore:
 
     def __init__(self, data: MemoryData | None = None) -> None:
         self._data = MemoryData() if data is None else data
+        self._timetable = MemoryTimetable(self._read, self.insert)
         self._is_open = False
         self._generation = 0  # of this handle since open()
         self._latest_now = (
             0  # ms; the latest `now` that write verbs, or the data at open(), have seen since the last step of the clock
         )
+
+    @property
+    def timetable(self) -> MemoryTimetable:
+        return self._timetable
 
     async def open(self) -> None:
         if not self._is_open:
@@ -187,6 +193,7 @@ class MemoryStore:
             held={id: job.token for id, job in held.items()},
             cancels=frozenset(id for id, job in held.items() if job.cancel_requested),
             paused=frozenset(queue for queue, paused in data.paused.items() if paused),
+            schedules=data.schedule_version,
         )
 
     def _make_due_again(self, now: int) -> None:

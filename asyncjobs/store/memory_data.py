@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 
 from asyncjobs.job import PRIORITIES, PRIORITY_STEP, Hold, Job, State
+from asyncjobs.schedule import Schedule
 from asyncjobs.store.base import Claim, Metric, RunnerInfo
 from asyncjobs.store.tally import Tally
 
@@ -33,6 +34,8 @@ class MemoryData:
         self.runners: dict[str, RunnerInfo] = {}
         self.alive: set[str] = set()  # runner ids; what a store on disk learns from locks
         self.generation = 0  # raised by every open
+        self.schedules: dict[str, Schedule] = {}
+        self.schedule_version = 0  # the last that was given
         self.watches: set[Watch] = set()
 
     def put(self, job: Job) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from asyncjobs.histogram import BOUNDS
 from asyncjobs.record import record
+from asyncjobs.schedule import Pause, Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT
 from asyncjobs.version import VERSION
@@ -13,7 +14,7 @@ from asyncjobs.web.access import MOUNT_LINE, Refused, Visitor
 from asyncjobs.web.latest import Unreadable
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import total
-from asyncjobs.web.words import NOTHING, count, counted, date, duration, iso
+from asyncjobs.web.words import NOTHING, count, counted, date, duration, iso, when
 
 TITLE = "Background jobs"
 LIVE = 5  # seconds between two loads of a page that was asked to keep itself fresh
@@ -70,6 +71,7 @@ def stats_page(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         _banner(visitor),
         _health(snapshot.problems),
         _queues(snapshot.queues),
+        _schedules(snapshot.schedules),
         _processes(snapshot.processes),
         _glossary(),
         title=TITLE + badly,
@@ -280,6 +282,36 @@ def _step(bucket: int) -> str:
     if bucket >= len(BOUNDS):
         return f"over {duration(BOUNDS[-1] / 1000)}"
     return f"to {duration(BOUNDS[bucket] / 1000)}"
+
+
+def _schedules(schedules: Sequence[Schedule]) -> Content:
+    if not schedules:
+        return None
+    heads = [element("th", head, scope="col") for head in ("Schedule", "When", "Next", "Last", "Enqueues")]
+    rows = [
+        element(
+            "tr",
+            element(
+                "th", _name(schedule.name), element("span", "❚❚ paused", class_="mark") if schedule.paused else None, scope="row"
+            ),
+            element("td", when(schedule)),
+            element("td", _paused(schedule.paused) if schedule.paused else _moment(schedule.next_at, "never again")),
+            element("td", _moment(schedule.last_at, "not yet")),
+            element("td", _name(schedule.job.name), " on ", _name(schedule.job.queue)),
+        )
+        for schedule in schedules
+    ]
+    return _table("Schedules", heads, rows)
+
+
+def _moment(at: int | None, never: str) -> Content:
+    return never if at is None else element("time", date(at), datetime=iso(at))
+
+
+def _paused(pause: Pause) -> Content:
+    by = (" by ", _name(pause.by)) if pause.by else None
+    why = (": ", _name(pause.why)) if pause.why else None
+    return ("paused since ", _moment(pause.since, NOTHING), by, why)
 
 
 def _processes(processes: Sequence[ProcessSnapshot]) -> Markup:

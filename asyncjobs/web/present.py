@@ -35,6 +35,10 @@ At the top level also:
     queues          name → the above
     processes       [{id, pid, host, version, started_at, started_at_ms, alive, this, slots: {queue: n}, busy: {queue: n}}, ...];
                     alive: its jobs are its own; this: it is the one that answers
+    schedules       [{name, task, queue, when, next_at, next_at_ms, last_at, last_at_ms, last_job, fired, paused}, ...]; when: a
+                    crontab line with its time zone, or "every 5 min"; next_at: null when it never fires again; last_at, last_job: the
+                    time that it fired for last, and the job that it enqueued then; fired: how many it has enqueued; paused: null, or
+                    {since, since_ms, by, why}
     version         of asyncjobs, in the process that answers
     as_of           when the numbers were read, ISO 8601, UTC; at most a second ago
     as_of_ms        the same in milliseconds since the epoch
@@ -50,10 +54,11 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from asyncjobs.histogram import BOUNDS
+from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.version import VERSION
 from asyncjobs.web.latest import Unreadable
-from asyncjobs.web.words import iso
+from asyncjobs.web.words import iso, when
 
 Fields = dict[str, object]
 
@@ -64,6 +69,7 @@ def presented(snapshot: Snapshot) -> Fields:
         **_numbers(total(snapshot.queues)),
         "queues": {queue.name: {**_numbers(queue), "paused": queue.paused} for queue in snapshot.queues},
         "processes": [_process(process) for process in snapshot.processes],
+        "schedules": [_schedule(schedule) for schedule in snapshot.schedules],
         "version": snapshot.version,
         "as_of": iso(snapshot.as_of),
         "as_of_ms": snapshot.as_of,
@@ -160,3 +166,22 @@ def _process(process: ProcessSnapshot) -> Fields:
         "slots": dict(process.slots),
         "busy": dict(process.busy),
     }
+
+
+def _schedule(schedule: Schedule) -> Fields:
+    paused = schedule.paused
+    return {
+        "name": schedule.name,
+        "task": schedule.job.name,
+        "queue": schedule.job.queue,
+        "when": when(schedule),
+        **_moment("next_at", schedule.next_at),
+        **_moment("last_at", schedule.last_at),
+        "last_job": schedule.last_job,
+        "fired": schedule.fired,
+        "paused": None if paused is None else {**_moment("since", paused.since), "by": paused.by, "why": paused.why},
+    }
+
+
+def _moment(name: str, at: int | None) -> Fields:
+    return {name: None if at is None else iso(at), f"{name}_ms": at}

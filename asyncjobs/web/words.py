@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from asyncjobs.cron import Cron
+from asyncjobs.errors import ConfigurationError
+from asyncjobs.schedule import Schedule
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -56,6 +60,15 @@ def duration(seconds: float | None) -> str:
     if minutes < 24 * 60:
         return _two(minutes, 60, "h", "min")
     return _two(round(seconds / 3600), 24, "d", "h")
+
+
+def when(schedule: Schedule) -> str:
+    """0 9 * * mon-fri (Europe/Berlin), or every 5 min; as it stands where it can't be read here."""
+    try:
+        times = schedule.times
+    except ConfigurationError:
+        return schedule.when
+    return f"{times.expression} ({times.tz})" if isinstance(times, Cron) else f"every {duration(times.period / 1000)}"
 
 
 def _short(number: float) -> str:

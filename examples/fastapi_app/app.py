@@ -1,10 +1,11 @@
-"""A small shop's back end: four kinds of work that a request should not wait for."""
+"""A small shop's back end: five kinds of work that a request should not wait for."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -74,6 +75,17 @@ async def sync_stock(product: int) -> int:
     if random.random() < 0.3:
         raise TimeoutError("the warehouse did not answer")
     return product
+
+
+@jobs.cron("0 3 * * *", tz="Europe/Berlin")
+@jobs.task
+def sweep_pictures(older_than_days: int = 30) -> int:
+    """Every night, once, however many processes serve: remove old thumbnails. Its arguments have defaults."""
+    before = time.time() - older_than_days * 86_400
+    old = [path for path in DATA.glob("photo-*.png") if path.stat().st_mtime < before]
+    for path in old:
+        path.unlink()
+    return len(old)
 
 
 app = FastAPI(title="asyncjobs example", lifespan=jobs.lifespan)

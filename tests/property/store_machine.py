@@ -16,6 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from asyncjobs.job import Hold, Job, Progress, State
 from asyncjobs.outcome import Cancelled, Failed, Finish, Lost, Outcome, Released, Snoozed, Succeeded, TimedOut, settle
+from asyncjobs.schedule import Fire, Pause, Schedule
 from asyncjobs.store.base import Claim, Claimed, JobQuery, RunnerInfo, Stats, Store
 from asyncjobs.store.tally import HELD
 from tests.store.acts import BOOM, NOW, new
@@ -27,6 +28,7 @@ T = TypeVar("T")
 QUEUES = ("default", "mail")
 TASKS = ("work", "sweep", "nobodys")  # the last is never registered
 KEYS = ("k1", "k2")
+SCHEDULES = ("nightly", "weekly")
 HANDLES = st.integers(0, 1)
 WANTS = st.sampled_from(
     [{"default": 3, "mail": 2}, {"mail": 2, "default": 3}, {"default": 1, "mail": 0}, {"mail": 1}, {"default": 2}]
@@ -441,6 +443,44 @@ class StoreMachine(RuleBasedStateMachine):
         before = {state: self.now + 1 - ago for state in states}
         self.same(lambda side: side.handles[handle].prune(before, limit=limit))
 
+    # --- schedules
+
+    @rule(handle=HANDLES, name=st.sampled_from(SCHEDULES), minutes=st.integers(1, 2), ahead=st.sampled_from([0, 60_000]))
+    def declare(self, handle: int, name: str, minutes: int, ahead: int) -> None:
+        schedule = Schedule(name, f"every {minutes * 60_000}", new("", run_at=0), self.now + ahead, declared=f"{minutes}")
+        self.same(lambda side: side.handles[handle].timetable.declare([schedule], now=self.now))
+
+    @precondition(lambda self: self.schedules())
+    @rule(handle=HANDLES, pick=st.integers(0, 1), paused=st.booleans(), stale=st.booleans())
+    def put_schedule(self, handle: int, pick: int, paused: bool, stale: bool) -> None:
+        schedule = self.schedules()[pick % len(self.schedules())]
+        put = replace(schedule, paused=Pause(self.now) if paused else None, version=schedule.version - stale)
+        self.same(lambda side: side.handles[handle].timetable.put(put, now=self.now))
+
+    @precondition(lambda self: self.schedules())
+    @rule(
+        handle=HANDLES,
+        picks=st.lists(st.integers(0, 1), min_size=1, max_size=2),
+        count=st.integers(0, 2),
+        key=st.sampled_from([None, "k1"]),
+    )
+    def fire(self, handle: int, picks: list[int], count: int, key: str | None) -> None:
+        """Of one that is picked twice the second fire is void."""
+        schedules = self.schedules()
+        fires = []
+        for schedule in (schedules[pick % len(schedules)] for pick in picks):
+            jobs = [new(self.fresh_id(), run_at=self.now, unique_key=key) for _ in range(count)]
+            fires.append(Fire(schedule.name, schedule.version, self.now if count else None, self.now + 60_000, jobs))
+        self.same(lambda side: side.handles[handle].timetable.fire(fires, now=self.now))
+
+    @rule(handle=HANDLES, name=st.sampled_from(SCHEDULES))
+    def remove_schedule(self, handle: int, name: str) -> None:
+        self.same(lambda side: side.handles[handle].timetable.remove(name))
+
+    def schedules(self) -> Sequence[Schedule]:
+        """As the model has them."""
+        return self.run(self.sides[0].handles[0].timetable.all()) if self.sides[0].handles else []  # type: ignore[arg-type]
+
     # --- looking
 
     @rule(
@@ -471,17 +511,18 @@ class StoreMachine(RuleBasedStateMachine):
         if not self.sides[0].handles:
             return
 
-        async def look(side: Side) -> tuple[list[Job | None], Stats, dict[Any, int]]:
+        async def look(side: Side) -> tuple[list[Job | None], Stats, dict[Any, int], Sequence[Schedule]]:
             handle = side.handles[len(self.ids) % 2]
             jobs = await handle.get(self.ids)
             stats = await handle.stats(now=self.now)
-            return _plain(side, jobs), stats, events(await handle.history(since=0, until=2**48))
+            return _plain(side, jobs), stats, events(await handle.history(since=0, until=2**48)), await handle.timetable.all()
 
-        (jobs, stats, history), (its_jobs, its_stats, its_history) = self.both(look)
+        (jobs, stats, history, schedules), (its_jobs, its_stats, its_history, its_schedules) = self.both(look)
         for model, subject in zip(jobs, its_jobs, strict=True):
             self.agree("a job", model, subject)
         self.agree("stats", _comparable(stats), _comparable(its_stats))
         self.agree("history", history, its_history)
+        self.agree("schedules", schedules, its_schedules)
         there = [job for job in its_jobs if job is not None]
         self.agree("a recount", recount(there, self.now), counted(its_stats))
         for job in there:
@@ -526,7 +567,7 @@ async def _get(store: Store, ids: Sequence[str]) -> Sequence[Job | None]:
 
 async def _beat(side: Side, handle: int, runner: str, now: int) -> Any:
     beat = await side.handles[handle].beat(runner, now=now)
-    return {id: side.numbers.get((id, token)) for id, token in beat.held.items()}, beat.cancels, beat.paused
+    return {id: side.numbers.get((id, token)) for id, token in beat.held.items()}, beat.cancels, beat.paused, beat.schedules
 
 
 def _plain(side: Side, jobs: Iterable[Job | None]) -> list[Any]:

@@ -12,8 +12,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from asyncjobs.job import Hold, NewJob, State
 from asyncjobs.outcome import Finish
+from asyncjobs.schedule import Fire, Schedule
 from asyncjobs.store.base import Claim, Claimed, Inserted, Verdict
 from asyncjobs.store.memory import MemoryStore
+from asyncjobs.store.memory_data import MemoryData
 from asyncjobs.store.tally import Tally
 from tests.property.store_machine import Disagreement, StoreMachine
 from tests.store.worlds import MemoryWorld, World
@@ -164,9 +166,43 @@ class ClockStepForgotten(MemoryStore):
         pass
 
 
+class FiresTwice(MemoryStore):
+    """Whoever comes first, the second fires too."""
+
+    def __init__(self, data: MemoryData | None = None) -> None:
+        super().__init__(data)
+        fire = self._timetable.fire
+
+        async def whatever_its_version(fires: Sequence[Fire], *, now: int) -> Sequence[bool]:
+            fired: list[bool] = []
+            for one in fires:
+                known = self._data.schedules.get(one.name)
+                fired += await fire([one if known is None else replace(one, version=known.version)], now=now)
+            return fired
+
+        self._timetable.fire = whatever_its_version  # type: ignore[method-assign]
+
+
+class PauseForgotten(MemoryStore):
+    """What the code declares anew runs on."""
+
+    def __init__(self, data: MemoryData | None = None) -> None:
+        super().__init__(data)
+        declare = self._timetable.declare
+
+        async def unpaused(schedules: Sequence[Schedule], *, now: int) -> None:
+            before = dict(self._data.schedules)
+            await declare(schedules, now=now)
+            for name, schedule in self._data.schedules.items():
+                if before.get(name) not in (None, schedule):
+                    self._data.schedules[name] = replace(schedule, paused=None)
+
+        self._timetable.declare = unpaused  # type: ignore[method-assign]
+
+
 FAULTS = [
     ClaimUnsorted, FinishUnfenced, RetryIgnoresCancel, ClaimWhilePaused, PruneTheNewest, PruneTheLiving, GiveBackLost, UniqueKeyKept,
-    TokenNotGrown, CountersDrift, HoldIgnored, InsertInParts, OrphansByAge, ClockStepForgotten,
+    TokenNotGrown, CountersDrift, HoldIgnored, InsertInParts, OrphansByAge, ClockStepForgotten, FiresTwice, PauseForgotten,
 ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from asyncjobs.job import Error, Job, NewJob, State
 from asyncjobs.outcome import Finish
+from asyncjobs.schedule import Schedule
 from asyncjobs.store.base import Claim, Claimed, JobQuery, QueueStats, RunnerInfo, Store, Verdict
 
 NOW = 1_800_000_000_000  # ms
@@ -55,6 +56,17 @@ async def run(store: Store, id: str, runner: str = "r1", now: int = NOW, **field
     [job] = await take(store, runner, now=now)
     assert job.id == id
     return job
+
+
+def fires_at(name: str, at: int | None = NOW, **fields: Any) -> Schedule:
+    """A schedule of every minute, to fire next at this time."""
+    job = NewJob("", "work", "default", 0, **fields.pop("job", {}))
+    return Schedule(**{"name": name, "when": "every 60000", "job": job, "next_at": at, "declared": name, **fields})
+
+
+async def scheduled(store: Store, name: str) -> Schedule:
+    [found] = [schedule for schedule in await store.timetable.all() if schedule.name == name]
+    return found
 
 
 def ids(jobs: Iterable[Job]) -> list[str]:

@@ -32,6 +32,17 @@ def shrink(ctx: JobContext, photo: int) -> float:
 async def nothing() -> None: ...
 
 
+@jobs.cron("0 9 * * mon-fri", tz="Europe/Berlin")
+async def morning(ctx: JobContext, rows: int = 3) -> str:
+    return str(rows)
+
+
+@jobs.every(minutes=5, jitter=timedelta(seconds=10))
+@jobs.task(queue="mail")
+def sweep() -> int:
+    return 1
+
+
 async def main() -> None:
     assert_type(await jobs.enqueue(welcome, 7), JobHandle[str])
     assert_type(await jobs.enqueue(welcome, user_id=7, loud=True), JobHandle[str])
@@ -50,6 +61,10 @@ async def main() -> None:
     assert_type(thumbnail(7), bytes)
     assert_type(shrink(7), float)
     await jobs.enqueue("mail.send", 1, any="thing")  # by name nothing is known
+    assert_type(await morning.enqueue(rows=7), JobHandle[str])
+    assert_type(sweep(), int)
+    assert_type(await sweep.enqueue(), JobHandle[int])
+    await jobs.schedules.add("report 7", report.call(7), cron="@daily")
     assert_type(jobs.from_thread.enqueue(welcome, 7), JobHandle[str])
 
 

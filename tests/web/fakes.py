@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from asyncjobs.job import NewJob
+from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 
 AS_OF = 1_795_548_031_042  # 24 November 2026, 19:20:31.042 UTC
@@ -31,6 +33,20 @@ def a_process(**facts: Any) -> ProcessSnapshot:
         "started_at": AS_OF - 3_600_000, "alive": True, "this": True, "slots": {"default": 10}, "busy": {},
     }  # fmt: skip
     return ProcessSnapshot(**{**given, **facts})
+
+
+def a_schedule(name: str = "nightly", **facts: Any) -> Schedule:
+    job = NewJob("", "reports.build", "mail", 0)
+    return Schedule(
+        **{
+            "name": name,
+            "when": "cron Europe/Berlin 0 9 * * mon-fri",
+            "job": job,
+            "next_at": AS_OF + 60_000,
+            "version": 1,
+            **facts,
+        }
+    )
 
 
 def a_snapshot(*queues: QueueSnapshot, **facts: Any) -> Snapshot:

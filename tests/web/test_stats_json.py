@@ -7,16 +7,20 @@ import pytest
 
 from asyncjobs.errors import NotStarted, Stopping, StoreClosed, StoreUnavailable
 from asyncjobs.histogram import BOUNDS
+from asyncjobs.schedule import Pause
 from asyncjobs.web import present
 from asyncjobs.web.app import web_app
-from tests.web.fakes import AS_OF, FakeSource, a_process, a_queue, a_snapshot, durations
+from tests.web.fakes import AS_OF, FakeSource, a_process, a_queue, a_schedule, a_snapshot, durations
 
 NUMBERS = {
     "enqueued", "processed", "succeeded", "failures", "failed", "dead", "cancelled", "waiting", "waiting_more", "busy",
     "scheduled", "scheduled_more", "retries", "held", "slots", "latency", "wait", "run",
 }  # fmt: skip
-TOP = NUMBERS | {"queues", "processes", "version", "as_of", "as_of_ms", "healthy", "problems"}
+TOP = NUMBERS | {"queues", "processes", "schedules", "version", "as_of", "as_of_ms", "healthy", "problems"}
 DURATIONS = {"count", "p50", "p95", "p99", "histogram"}
+SCHEDULE = {
+    "name", "task", "queue", "when", "next_at", "next_at_ms", "last_at", "last_at_ms", "last_job", "fired", "paused",
+}  # fmt: skip
 PROCESS = {"id", "pid", "host", "version", "started_at", "started_at_ms", "alive", "this", "slots", "busy"}
 
 MAIL = a_queue(
@@ -42,7 +46,18 @@ async def test_the_names_are_those_that_are_promised(browse: Any) -> None:
     assert set(data["processes"][0]) == PROCESS
 
 
-@pytest.mark.parametrize("name", sorted(TOP | {"paused"} | DURATIONS | PROCESS | {"le", "error", "code", "message"}))
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        TOP
+        | {"paused"}
+        | DURATIONS
+        | PROCESS
+        | SCHEDULE
+        | {"since", "since_ms", "by", "why"}
+        | {"le", "error", "code", "message"}
+    ),
+)
 def test_every_name_is_explained_where_the_names_are_made(name: str) -> None:
     assert name in (present.__doc__ or "")
 
@@ -126,3 +141,22 @@ async def test_an_unavailable_store_is_told_in_words_with_the_problems_of_this_p
 async def test_any_error_of_ours_while_reading_is_a_503_with_its_sentence(browse: Any, error: Exception) -> None:
     answer = await browse(web_app(FakeSource(error))).get("/stats")
     assert (answer.status_code, answer.json()["error"]["message"]) == (503, str(error))
+
+
+async def test_schedules_are_told_with_their_times(browse: Any) -> None:
+    due = a_schedule(fired=3, last_at=AS_OF - 5, last_job="j1")
+    paused = a_schedule("weekly", when="every 300000", next_at=None, paused=Pause(AS_OF, "ada", "a holiday"))
+    strange = a_schedule("strange", when="cron Mars/Olympus @daily")
+    data = await read(browse, FakeSource(a_snapshot(schedules=(due, paused, strange))))
+    assert set(data["schedules"][0]) == SCHEDULE
+    assert data["schedules"][0] == {
+        "name": "nightly", "task": "reports.build", "queue": "mail", "when": "0 9 * * mon-fri (Europe/Berlin)",
+        "next_at": "2026-11-24T19:21:31.042Z", "next_at_ms": AS_OF + 60_000, "last_at": "2026-11-24T19:20:31.037Z",
+        "last_at_ms": AS_OF - 5, "last_job": "j1", "fired": 3, "paused": None,
+    }  # fmt: skip
+    assert data["schedules"][1]["when"] == "every 5 min"
+    assert data["schedules"][1]["next_at"] is data["schedules"][1]["last_at"] is None
+    assert data["schedules"][1]["paused"] == {
+        "since": "2026-11-24T19:20:31.042Z", "since_ms": AS_OF, "by": "ada", "why": "a holiday",
+    }  # fmt: skip
+    assert data["schedules"][2]["when"] == "cron Mars/Olympus @daily"

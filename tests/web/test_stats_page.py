@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from asyncjobs.errors import NotStarted, StoreUnavailable
+from asyncjobs.job import NewJob
+from asyncjobs.schedule import Pause
 from asyncjobs.web.app import web_app
-from tests.web.fakes import FakeSource, a_process, a_queue, a_snapshot, durations
+from tests.web.fakes import AS_OF, FakeSource, a_process, a_queue, a_schedule, a_snapshot, durations
 from tests.web.html import Page
 
 HTML = {"accept": "text/html"}
@@ -99,6 +101,22 @@ async def test_processes_are_shown_with_what_they_do_and_whether_they_live(brows
     assert second.startswith("shop-1:99✕ gone; its jobs are taken overworks no queue, only enqueues")
 
 
+async def test_schedules_are_shown_with_their_next_time_or_who_paused_them(browse: Any) -> None:
+    fired = a_schedule(last_at=AS_OF - 1000)
+    paused = a_schedule("weekly", when="every 90000", paused=Pause(AS_OF, "ada", "a holiday"))
+    page = await look(browse, FakeSource(a_snapshot(a_queue(), schedules=(fired, paused, a_schedule("once", next_at=None)))))
+    first, second, third = page.by_tag["tr"][-5:-2]
+    assert first == (
+        "nightly0 9 * * mon-fri (Europe/Berlin)24 November 2026, 19:21:31 UTC24 November 2026, 19:20:30 UTCreports.build on mail"
+    )
+    assert (
+        second
+        == "weekly❚❚ pausedevery 1 min 30 spaused since 24 November 2026, 19:20:31 UTC by ada: a holidaynot yetreports.build on mail"
+    )
+    assert "never again" in third
+    assert "Schedules" not in (await look(browse, FakeSource())).text
+
+
 async def test_the_page_loads_itself_only_when_asked_to(browse: Any) -> None:
     still = await look(browse, FakeSource())
     live = await look(browse, FakeSource(), "/stats?live=1")
@@ -116,7 +134,8 @@ async def test_hostile_names_and_reasons_change_no_tag(browse: Any, hostile: str
     def source(text: str) -> FakeSource:
         process = a_process(host=text, version=text, slots={text: 1}, busy={text: 1})
         queues = (a_queue(text, paused=True, slots=0), a_queue("b"))
-        return FakeSource(a_snapshot(*queues, processes=(process,), problems={text: text}, version=text))
+        schedule = a_schedule(text, paused=Pause(AS_OF, text, text), job=NewJob("", text, text, 0))
+        return FakeSource(a_snapshot(*queues, processes=(process,), problems={text: text}, version=text, schedules=(schedule,)))
 
     auth = [lambda request, name=name: ("read", name) for name in ("harmless", hostile)]
     benign, attacked = await look(browse, source("harmless"), auth=auth[0]), await look(browse, source(hostile), auth=auth[1])

@@ -61,7 +61,7 @@ class SQLiteReader:
         await self._hopper.close()
 
     async def get(self, ids: Sequence[str]) -> list[Job | None]:
-        rows = await self._read(lambda cursor: [cursor.execute(sql.JOB_BY_ID, (askable(id),)).fetchone() for id in ids])
+        rows = await self.read(lambda cursor: [cursor.execute(sql.JOB_BY_ID, (askable(id),)).fetchone() for id in ids])
         return [None if row is None else job_of(row) for row in rows]
 
     async def page(self, query: JobQuery, *, limit: int, after: str | None) -> Page:
@@ -75,12 +75,12 @@ class SQLiteReader:
         conditions += [f"{column} = ?" for column, _ in texts]
         statement = f"SELECT seq, {COLUMNS} FROM jobs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
         parameters = [*values, *(value for _, value in texts), limit + 1]
-        rows = await self._read(lambda cursor: cursor.execute(statement, parameters).fetchall())
+        rows = await self.read(lambda cursor: cursor.execute(statement, parameters).fetchall())
         jobs = [job_of(row[1:]) for row in rows[:limit]]
         return Page(jobs, str(rows[limit - 1][0]) if len(rows) > limit else None)
 
     async def stats(self, *, now: int, judge: Judge) -> Stats:
-        return await self._read(lambda cursor: _stats(cursor, now, judge(cursor)))
+        return await self.read(lambda cursor: _stats(cursor, now, judge(cursor)))
 
     async def history(self, *, since: int, until: int, queue: str | None) -> list[HistoryBucket]:
         statement = "SELECT at, queue, task, metric, bucket, n FROM history WHERE at >= ? AND at < ?"
@@ -88,7 +88,7 @@ class SQLiteReader:
         def read(cursor: sqlite3.Cursor) -> tuple[list[Any], list[Any]]:
             return cursor.execute(statement, (since, until)).fetchall(), cursor.execute(sql.NOT_COUNTED).fetchall()
 
-        counted, uncounted = await self._read(read)
+        counted, uncounted = await self.read(read)
         found = Counter({(at, of, task, Metric(metric), bucket): n for at, of, task, metric, bucket, n in counted})
         for of, task, at, n, _ in uncounted:
             if since <= at < until:
@@ -105,14 +105,15 @@ class SQLiteReader:
             return cursor.execute(sql.ORPHANS, (dumps(dead), limit)).fetchall() if dead else [], running
 
         # No deadline: large arguments make many bytes, and work that can't be read is work that is never taken over.
-        rows, running = await self._read(find, bounded=False)
+        rows, running = await self.read(find, bounded=False)
         return [job_of(row) for row in rows], running
 
     async def data_version(self) -> int:
         """Changes when another connection has committed."""
-        return await self._read(lambda cursor: int(cursor.execute("PRAGMA data_version").fetchone()[0]))
+        return await self.read(lambda cursor: int(cursor.execute("PRAGMA data_version").fetchone()[0]))
 
-    async def _read(self, function: Callable[[sqlite3.Cursor], V], *, bounded: bool = True) -> V:
+    async def read(self, function: Callable[[sqlite3.Cursor], V], *, bounded: bool = True) -> V:
+        """What this function finds, in one read transaction, within the deadline. Raises StoreClosed, StoreUnavailable."""
         if not self._open:
             raise StoreClosed
 

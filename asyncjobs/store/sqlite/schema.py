@@ -84,7 +84,26 @@ INSERT INTO generation VALUES (0);
 # Up to which seq the counters and history know of inserts; see transaction.Transaction.flush.
 _COUNTED = "INSERT INTO counters (queue, key, n) SELECT '', 'counted', coalesce(max(seq), 0) FROM jobs"
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED)
+# job: what each fire inserts, as schedules.py writes it. A counter has the last version that was given.
+_SCHEDULES = """
+CREATE TABLE schedules (
+    name TEXT PRIMARY KEY,
+    times TEXT NOT NULL,
+    job TEXT NOT NULL,
+    next_at INTEGER,
+    catch_up TEXT NOT NULL,
+    jitter REAL NOT NULL,
+    declared TEXT,
+    paused TEXT,
+    fired INTEGER NOT NULL,
+    last_at INTEGER,
+    last_job TEXT,
+    version INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO counters (queue, key, n) VALUES ('', 'schedules', 0)
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED, _SCHEDULES)
 VERSION = len(MIGRATIONS)
 
 

@@ -148,6 +148,21 @@ SELECT count(*) FROM (
 )
 """
 
+SCHEDULES = (
+    "SELECT name, times, job, next_at, catch_up, jitter, declared, paused, fired, last_at, last_job, version FROM schedules"
+)
+SCHEDULE = f"{SCHEDULES} WHERE name = ?"
+KEEP_SCHEDULE = """
+INSERT INTO schedules (name, times, job, next_at, catch_up, jitter, declared, paused, fired, last_at, last_job, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET times = excluded.times, job = excluded.job, next_at = excluded.next_at, catch_up = excluded.catch_up,
+    jitter = excluded.jitter, declared = excluded.declared, paused = excluded.paused, fired = excluded.fired,
+    last_at = excluded.last_at, last_job = excluded.last_job, version = excluded.version
+"""
+REMOVE_SCHEDULE = "DELETE FROM schedules WHERE name = ?"
+NEXT_VERSION = "UPDATE counters SET n = n + 1 WHERE queue = '' AND key = 'schedules' RETURNING n"
+LAST_VERSION = "SELECT n FROM counters WHERE queue = '' AND key = 'schedules'"
+
 PAUSED = "SELECT queue FROM pauses WHERE paused"
 PAUSE = "INSERT INTO pauses VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET paused = 1, changed_at = excluded.changed_at"
 RESUME = "UPDATE pauses SET paused = 0, changed_at = ? WHERE queue = ?"

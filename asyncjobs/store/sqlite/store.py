@@ -47,6 +47,7 @@ from asyncjobs.store.sqlite.rows import (
     progress_text,
 )
 from asyncjobs.store.sqlite.siblings import Gate, Waker
+from asyncjobs.store.sqlite.timetable import SQLiteTimetable, last_version
 from asyncjobs.store.sqlite.transaction import Rank, Transaction
 from asyncjobs.store.sqlite.watching import Watch
 from asyncjobs.store.sqlite.writer import Writer
@@ -72,6 +73,7 @@ class SQLiteStore:
         self._writer: Writer | None = None  # while open
         self._closing: asyncio.Task[None] | None = None  # while it closes; written by close()
         self._reader = SQLiteReader(self.path, f"file:{schema.quoted(self.path)}?mode=ro", self._clock)
+        self._timetable = SQLiteTimetable(self._writing, self._reader)
         self._floor = 0  # the least token of this generation; written by open()
         self._latest_now = (
             0  # ms; the latest `now` that write verbs, or the file at open(), have seen since the last step of the clock
@@ -82,6 +84,10 @@ class SQLiteStore:
         # looked at (monotonic); written by orphans().
         self._alone_as_of: int | None = None
         self._alone_at = 0.0
+
+    @property
+    def timetable(self) -> SQLiteTimetable:
+        return self._timetable
 
     # --- life
 
@@ -256,6 +262,7 @@ class SQLiteStore:
                 held={id: token for id, token, _ in held},
                 cancels=frozenset(id for id, _, cancel_requested in held if cancel_requested),
                 paused=frozenset(queue for (queue,) in transaction.cursor.execute(sql.PAUSED)),
+                schedules=last_version(transaction.cursor),
             )
 
         beat: Beat = await writer.submit(Rank.CHANGE, act, synced=False)

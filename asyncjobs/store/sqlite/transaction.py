@@ -101,26 +101,31 @@ class Transaction:
     def _insert_alone(self, operations: Sequence[Operation]) -> bool:
         """Whether it went in; where one row has met another, nothing has happened."""
         rows = _rows(operations)
-        self._answer(operations, rows, inserting.all_created(rows))  # first: an error may leave open whether it was so
+        self._answer(operations, inserting.all_created(rows))  # first: an error may leave open whether it was so
         try:
             inserting.insert_all(self.cursor, rows)
         except sqlite3.IntegrityError:
-            self.woken.clear()
             return False
+        self.woken.update(row[QUEUE] for row in rows)
         self._has_inserted()
         return True
 
     def _insert(self, operations: Sequence[Operation]) -> None:
         if rows := _rows(operations):
-            self._answer(operations, rows, inserting.insert_new(self.cursor, rows))
-            self._has_inserted()
+            self._answer(operations, self.insert(rows))
+
+    def insert(self, rows: Sequence[Row]) -> list[Inserted]:
+        """Insert those that meet no other, and say what became of each."""
+        answers = inserting.insert_new(self.cursor, rows)
+        self._has_inserted()
+        self.woken.update(row[QUEUE] for row, answer in zip(rows, answers, strict=True) if answer.created)
+        return answers
 
     def _has_inserted(self) -> None:
         """A connection that has inserted nothing yet says 0."""
         self.inserted_to = max(self.inserted_to, self.cursor.lastrowid or 0)
 
-    def _answer(self, operations: Sequence[Operation], rows: Sequence[Row], answers: Sequence[Inserted]) -> None:
-        self.woken.update(row[QUEUE] for row, answer in zip(rows, answers, strict=True) if answer.created)
+    def _answer(self, operations: Sequence[Operation], answers: Sequence[Inserted]) -> None:
         left = iter(answers)
         for operation in operations:
             if operation.inserts:

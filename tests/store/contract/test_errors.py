@@ -9,8 +9,9 @@ import pytest
 from asyncjobs.errors import StoreClosed
 from asyncjobs.job import Progress, State
 from asyncjobs.outcome import Finish
+from asyncjobs.schedule import Fire
 from asyncjobs.store.base import Cancellation, Claim, JobQuery, RunnerInfo, Store, Verdict
-from tests.store.acts import NOW, claim, claim_alone, end, everything, new, one, put, run, sign_on, success
+from tests.store.acts import NOW, claim, claim_alone, end, everything, fires_at, new, one, put, run, sign_on, success
 from tests.store.worlds import World
 
 CLAIM = Claim("r1", {"default": 1}, frozenset({"work"}))
@@ -41,6 +42,11 @@ VERBS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "set_paused": lambda store: store.set_paused("default", True, now=NOW),
     "prune": lambda store: store.prune({}, limit=1),
     "watch": enter_watch,
+    "timetable.all": lambda store: store.timetable.all(),
+    "timetable.declare": lambda store: store.timetable.declare([fires_at("a")], now=NOW),
+    "timetable.put": lambda store: store.timetable.put(fires_at("a"), now=NOW),
+    "timetable.remove": lambda store: store.timetable.remove("a"),
+    "timetable.fire": lambda store: store.timetable.fire([Fire("a", 1, NOW, None)], now=NOW),
 }
 
 

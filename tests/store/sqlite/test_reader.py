@@ -23,14 +23,14 @@ async def test_a_read_past_its_deadline_is_given_up_and_the_next_works(store: SQ
     store._reader.deadline = 0.05
     async with asyncio.timeout(5):
         with pytest.raises(StoreUnavailable, match="took too long"):
-            await store._reader._read(lambda cursor: cursor.execute(ENDLESS).fetchall())
+            await store._reader.read(lambda cursor: cursor.execute(ENDLESS).fetchall())
     store._reader.deadline = 5.0
     assert (await one(store, "a")).id == "a"
     assert await store._reader._hopper.call(lambda connection: connection.in_transaction) is False
 
 
 async def test_a_read_past_its_deadline_holds_up_no_write(store: SQLiteStore) -> None:
-    reading = asyncio.ensure_future(store._reader._read(lambda cursor: cursor.execute(ENDLESS).fetchall()))
+    reading = asyncio.ensure_future(store._reader.read(lambda cursor: cursor.execute(ENDLESS).fetchall()))
     await asyncio.sleep(0)
     await put(store, "a")
     assert not reading.done()
@@ -67,7 +67,7 @@ async def test_the_reader_can_write_nothing(store: SQLiteStore) -> None:
 async def test_a_cancelled_read_leaves_the_reader_fit_for_the_next(store: SQLiteStore) -> None:
     await put(store, "a")
     go_on = threading.Event()
-    reading = asyncio.ensure_future(store._reader._read(lambda _: go_on.wait(5)))
+    reading = asyncio.ensure_future(store._reader.read(lambda _: go_on.wait(5)))
     await asyncio.sleep(0)
     reading.cancel()
     go_on.set()

@@ -11,11 +11,27 @@ from typing import Any
 import pytest
 
 from asyncjobs.job import Hold, Progress, State
+from asyncjobs.schedule import Fire
 from asyncjobs.store.sqlite import claiming, schema
 from asyncjobs.store.sqlite import connection as connecting
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.store import SQLiteStore
-from tests.store.acts import MINUTE, NOW, WORK, claim, claim_alone, end, put, retry, run, sign_on, success, take
+from tests.store.acts import (
+    MINUTE,
+    NOW,
+    WORK,
+    claim,
+    claim_alone,
+    end,
+    fires_at,
+    put,
+    retry,
+    run,
+    scheduled,
+    sign_on,
+    success,
+    take,
+)
 
 PRIMARY = "INTEGER PRIMARY KEY"
 IDS = "sqlite_autoindex_jobs_1"
@@ -58,6 +74,12 @@ INDEX = {
 WHOLE_INDEX = {"RUNNING", "RUNNING_RUNNERS"}  # of running jobs, which are few: all of it is what they want
 SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED"}  # few, too
 NOT_OF_JOBS = {
+    "SCHEDULES",
+    "SCHEDULE",
+    "KEEP_SCHEDULE",
+    "REMOVE_SCHEDULE",
+    "NEXT_VERSION",
+    "LAST_VERSION",
     "INSERT",
     "INSERT_NEW",
     "COUNT",
@@ -197,6 +219,9 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await claim(store)
     await store.set_paused("default", False, now=NOW)
     await end(store, *[success(job) for job in await take(store)])
+    await store.timetable.declare([fires_at("nightly")], now=NOW)
+    await store.timetable.fire([Fire("nightly", (await scheduled(store, "nightly")).version, NOW, None)], now=NOW)
+    await store.timetable.remove("nightly")
     await store.prune({State.SUCCEEDED: NOW + MINUTE, State.CANCELLED: NOW + MINUTE}, limit=1000)
     await store.get(["a"])
     await store.stats(now=NOW)

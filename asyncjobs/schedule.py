@@ -1,0 +1,132 @@
+"""A schedule: what is enqueued again and again, and when. Inert, as a job is: stores keep it, the scheduler fires it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+from asyncjobs.cron import Cron, Every
+from asyncjobs.job import NewJob
+from asyncjobs.json_text import encoder
+from asyncjobs.record import record
+
+CatchUp = Literal["latest", "skip", "all"]
+Overlap = Literal["skip", "allow"]
+
+LATE = 60_000  # ms after its time from which a fire is a missed one: a stall or a restart of the app is no reason to skip
+AT_ONCE = 500  # missed times that are made good in one commit
+AHEAD = (
+    3_600_000  # ms by which the last fire may lie in the future, the clock having been set back, before it is taken for a mistake
+)
+
+_dumps = encoder(allow_nan=False)
+
+
+@record
+class Pause:
+    """Somebody stopped it: when (ms), and who and why as far as they said."""
+
+    since: int
+    by: str = ""
+    why: str = ""
+
+
+@record
+class Schedule:
+    """A stored schedule. Times are ms.
+
+    when: see `times_of`. job: what each fire inserts, but for id and time. next_at: the first time that was not fired for yet;
+    None when there is no more. jitter: seconds by which each job is put off at random. declared: how the code says it, None for
+    what was added at run time. fired, last_at, last_job: how often, and for which time and with which job it fired last.
+    version: grows with every change, a fire included.
+    """
+
+    name: str
+    when: str
+    job: NewJob
+    next_at: int | None
+    catch_up: CatchUp = "latest"
+    jitter: float = 0.0
+    declared: str | None = None
+    paused: Pause | None = None
+    fired: int = 0
+    last_at: int | None = None
+    last_job: str | None = None
+    version: int = 0
+
+    @property
+    def times(self) -> Cron | Every:
+        """When it fires."""
+        return times_of(self.when)
+
+    def due(self, now: int) -> tuple[Sequence[int], int | None]:
+        """The times to fire for now, by `catch_up`, and the one to wait for after them.
+
+        A clock that was set back makes nothing fire again; set back by more than an hour it was wrong before, and is followed.
+        """
+        if self.next_at is None or self.paused is not None:
+            return (), self.next_at
+        if self.last_at is not None and self.last_at - now > AHEAD and self.next_at > now:
+            return (), self.times.after(now)
+        passed: list[int] = []
+        at: int | None = self.next_at
+        while at is not None and at <= now:
+            if self.catch_up != "all":
+                # However many have passed, only the last counts: look for it in a stride that ends there.
+                passed = [self._last_up_to(at, now)]
+                at = self.times.after(passed[0])
+            elif len(passed) < AT_ONCE:
+                passed.append(at)
+                at = self.times.after(at)
+            else:
+                break
+        if self.catch_up == "skip":
+            passed = [at for at in passed if at > now - LATE]
+        return passed, at
+
+    def _last_up_to(self, first: int, now: int) -> int:
+        """The last time to fire that is not after `now`; `first` is one."""
+        back = 1_000
+        while now - back > first:
+            found = self.times.after(now - back)
+            if found is not None and found <= now:
+                first = found
+                break
+            back *= 2
+        while (following := self.times.after(first)) is not None and following <= now:
+            first = following
+        return first
+
+
+@record
+class Fire:
+    """One schedule fires: for a time (or several, missed ones), each with the job that it inserts. Void once `version` is over."""
+
+    name: str
+    version: int
+    at: int | None  # the last of the times; None when they were skipped
+    next_at: int | None
+    jobs: Sequence[NewJob] = ()
+
+
+@lru_cache(maxsize=1024)
+def times_of(when: str) -> Cron | Every:
+    """What `Cron.text` or `Every.text` says."""
+    kind, _, rest = when.partition(" ")
+    if kind == "every":
+        return Every(int(rest) / 1000)
+    tz, _, expression = rest.partition(" ")
+    return Cron(expression, tz)
+
+
+def declaration(schedule: Schedule) -> str:
+    """All that the code says of it, as one text to compare."""
+    job = schedule.job
+    policy = job.policy
+    return _dumps(
+        [
+            schedule.when, schedule.catch_up, schedule.jitter, job.name, job.queue, job.args, job.meta, job.priority, job.unique_key,
+            job.survives, policy.max_attempts, policy.backoff, policy.jitter, policy.retry_queue, policy.timeout, policy.keep_result,
+        ]
+    )  # fmt: skip

@@ -1,0 +1,219 @@
+"""`jobs.schedules`: what fires again and again, declared by the code or added at run time, looked at and changed while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, get_args
+
+from asyncjobs.clock import Clock
+from asyncjobs.cron import Cron, Every
+from asyncjobs.errors import ArgumentError, ConfigurationError, UnknownSchedule
+from asyncjobs.handle import JobHandle
+from asyncjobs.job import NewJob
+from asyncjobs.names import check_name
+from asyncjobs.runner.runner import Runner
+from asyncjobs.schedule import CatchUp, Overlap, Pause, Schedule, declaration
+from asyncjobs.store.timetable import Timetable
+from asyncjobs.task import AnyCall
+
+LONGEST_JITTER = 86_400.0  # seconds
+TRIES = 20  # at a change that others get in the way of, each time with another one of theirs
+
+
+class Schedules:
+    """The schedules of one `Jobs`. All but `declared` wants the runner to be up, and raises what `enqueue` raises."""
+
+    def __init__(
+        self,
+        timetable: Callable[[], Timetable],
+        clock: Clock,
+        *,
+        living: Callable[[], Runner],
+        template: Callable[[AnyCall], NewJob],
+        enqueue: Callable[[NewJob], Coroutine[Any, Any, JobHandle[Any]]],
+    ) -> None:
+        self._timetable = timetable
+        self._clock = clock
+        self._living = living
+        self._template = template  # the job that a call asks for; raises what enqueueing it would
+        self._enqueue = enqueue
+        self._declared: dict[str, Schedule] = {}  # by name; written by declare()
+
+    @property
+    def declared(self) -> Mapping[str, Schedule]:
+        """What the code of this process declares, by name."""
+        return self._declared
+
+    def declare(
+        self, name: str, call: AnyCall, times: Cron | Every, *, catch_up: CatchUp, overlap: Overlap, jitter: float | timedelta
+    ) -> None:
+        """What the decorators do. Raises ConfigurationError."""
+        try:
+            schedule = self._new(name, call, times, catch_up=catch_up, overlap=overlap, jitter=jitter)
+        except ArgumentError as error:
+            raise ConfigurationError(
+                f"a schedule calls task {call.task.name!r} without arguments, and {error}. Give its parameters defaults, or say which "
+                "arguments at run time: `await jobs.schedules.add(name, task.call(...), cron=...)`"
+            ) from error
+        known = self._declared.get(name)
+        if known is not None and (known.job.name, known.when) != (schedule.job.name, schedule.when):
+            raise ConfigurationError(
+                f"there is a schedule {name!r} already, of task {known.job.name!r}; name this one: @jobs.cron(..., name=...)"
+            )
+        self._declared[name] = replace(schedule, declared=declaration(schedule))
+
+    # --- looking
+
+    async def list(self) -> Sequence[Schedule]:
+        """Every schedule that the store has, in order of name, whoever made it."""
+        self._living()
+        return await self._timetable().all()
+
+    async def get(self, name: str) -> Schedule:
+        """The schedule of this name. Raises UnknownSchedule."""
+        schedules = await self.list()
+        for schedule in schedules:
+            if schedule.name == name:
+                return schedule
+        raise UnknownSchedule(name, [schedule.name for schedule in schedules])
+
+    # --- changing
+
+    async def add(
+        self,
+        name: str,
+        call: AnyCall,
+        *,
+        cron: str | None = None,
+        every: float | timedelta | None = None,
+        tz: str = "UTC",
+        catch_up: CatchUp = "latest",
+        overlap: Overlap = "skip",
+        jitter: float | timedelta = 0.0,
+    ) -> Schedule:
+        """Have this call (`task.call(...)`) enqueued by a crontab line, or every so many seconds, until it is removed.
+
+        The store keeps it; whichever process knows the task fires it. The rest is as for `Jobs.cron`.
+        Raises ConfigurationError for times that can't be, ArgumentError where there is a schedule of this name.
+        """
+        runner = self._living()
+        now = self._clock.now()
+        times = _times(cron, every, tz)
+        schedule = self._new(name, call, times, catch_up=catch_up, overlap=overlap, jitter=jitter)
+        schedule = replace(schedule, next_at=times.after(now))
+        if not await self._timetable().put(schedule, now=now):
+            raise ArgumentError(f"there is a schedule {name!r} already; edit it, or remove it first")
+        runner.look_at_schedules()
+        return await self.get(name)
+
+    async def edit(
+        self,
+        name: str,
+        *,
+        cron: str | None = None,
+        every: float | timedelta | None = None,
+        tz: str | None = None,
+        catch_up: CatchUp | None = None,
+        jitter: float | timedelta | None = None,
+    ) -> Schedule:
+        """Change when it fires; what is None stays. Kept over restarts, until the code declares it otherwise than it does now.
+
+        Raises UnknownSchedule, ConfigurationError.
+        """
+
+        def edited(schedule: Schedule, now: int) -> Schedule:
+            times: Cron | Every = schedule.times
+            if cron is not None or every is not None:
+                times = _times(cron, every, tz or (times.tz if isinstance(times, Cron) else "UTC"))
+            elif tz is not None:
+                if not isinstance(times, Cron):
+                    raise ConfigurationError(
+                        f"tz={tz!r}: schedule {name!r} fires every {times.period / 1000:g} s, in any time zone"
+                    )
+                times = Cron(times.expression, tz)
+            follows = schedule.catch_up if catch_up is None else _checked_choice("catch_up", catch_up, CatchUp)
+            _check_overlap(follows, "skip" if schedule.job.unique_key else "allow")
+            return replace(
+                schedule,
+                when=times.text,
+                next_at=schedule.next_at if times.text == schedule.when else times.after(now),
+                catch_up=follows,
+                jitter=schedule.jitter if jitter is None else _checked_jitter(jitter),
+            )
+
+        return await self._change(name, edited)
+
+    async def pause(self, name: str, *, by: str = "", why: str = "") -> Schedule:
+        """Let it fire no more until `resume`; kept over restarts. Raises UnknownSchedule."""
+        return await self._change(name, lambda schedule, now: replace(schedule, paused=Pause(now, str(by), str(why))))
+
+    async def resume(self, name: str) -> Schedule:
+        """Let it fire again, from its next time on: those that passed meanwhile are not made good. Raises UnknownSchedule."""
+        return await self._change(
+            name,
+            lambda schedule, now: (
+                replace(schedule, paused=None, next_at=schedule.times.after(now)) if schedule.paused else schedule
+            ),
+        )
+
+    async def remove(self, name: str) -> None:
+        """Forget it; what the code declares comes back with the next start. Raises UnknownSchedule."""
+        runner = self._living()
+        if not await self._timetable().remove(name):
+            await self.get(name)
+        runner.look_at_schedules()
+
+    async def run_now(self, name: str) -> JobHandle[Any]:
+        """Enqueue its job once more, now; its times stay. Where one still waits or runs and `overlap` is "skip", that one answers."""
+        schedule = await self.get(name)
+        return await self._enqueue(schedule.job)
+
+    async def _change(self, name: str, change: Callable[[Schedule, int], Schedule]) -> Schedule:
+        runner = self._living()
+        for _ in range(TRIES):
+            now = self._clock.now()
+            schedule = await self.get(name)
+            if await self._timetable().put(change(schedule, now), now=now):
+                runner.look_at_schedules()
+                return await self.get(name)
+        raise ArgumentError(f"schedule {name!r} changes too often to be changed; try again")
+
+    def _new(
+        self, name: str, call: AnyCall, times: Cron | Every, *, catch_up: CatchUp, overlap: Overlap, jitter: float | timedelta
+    ) -> Schedule:
+        check_name(name, "schedule")
+        _checked_choice("catch_up", catch_up, CatchUp)
+        _check_overlap(catch_up, _checked_choice("overlap", overlap, Overlap))
+        job = replace(self._template(call), id="", run_at=0)
+        if overlap == "skip":
+            job = replace(job, unique_key=f"schedule:{name}")
+        return Schedule(name, times.text, job, None, catch_up=catch_up, jitter=_checked_jitter(jitter))
+
+
+def _times(cron: str | None, every: float | timedelta | None, tz: str) -> Cron | Every:
+    if (cron is None) == (every is None):
+        raise ConfigurationError('a schedule fires by cron= or every=: give one of them, e.g. cron="0 9 * * mon-fri" or every=60')
+    return Every(every) if every is not None else Cron(cron or "", tz)
+
+
+def _checked_choice(name: str, value: Any, choices: Any) -> Any:
+    allowed = get_args(choices)
+    if value not in allowed:
+        raise ConfigurationError(f"{name}={value!r}: give {' or '.join(map(repr, allowed))}")
+    return value
+
+
+def _check_overlap(catch_up: CatchUp, overlap: Overlap) -> None:
+    if catch_up == "all" and overlap == "skip":
+        raise ConfigurationError(
+            "catch_up='all' enqueues a job for each time that was missed, and overlap='skip' only one at a time; give overlap='allow'"
+        )
+
+
+def _checked_jitter(jitter: float | timedelta) -> float:
+    seconds = jitter.total_seconds() if isinstance(jitter, timedelta) else jitter
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= LONGEST_JITTER:
+        raise ConfigurationError(f"jitter={jitter!r}: give seconds from 0 to a day, or a timedelta")
+    return float(seconds)

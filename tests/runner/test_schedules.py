@@ -1,0 +1,399 @@
+"""Schedules under a clock that the test moves: when they fire, what they enqueue, and how they are changed while the app runs."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from asyncjobs import ArgumentError, ConfigurationError, JobContext, Jobs, Pause, State, UnknownSchedule
+from asyncjobs.cron import Every
+from asyncjobs.errors import StoreUnavailable
+from asyncjobs.job import NewJob
+from asyncjobs.schedule import AT_ONCE, Schedule, times_of
+from asyncjobs.store.memory import MemoryStore
+from asyncjobs.store.memory_data import MemoryData
+from tests.fakes import START, FakeClock
+
+MINUTE = 60.0
+DAY = 86_400.0
+
+
+def at(seconds: float) -> str:
+    return (datetime.fromtimestamp(START / 1000, UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+@pytest.fixture
+def ran(jobs: Jobs) -> list[str]:
+    """The times for which jobs of "tick" have run: each is named by its `meta`."""
+    times: list[str] = []
+
+    @jobs.task(name="tick")
+    async def tick(ctx: JobContext) -> None:
+        times.append(ctx.meta["time"])
+
+    jobs.every(minutes=1)(tick)
+    return times
+
+
+async def _nothing() -> None: ...
+
+
+# --- firing ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_period_fires_at_its_times_from_the_next_on(ran: list[str], running: Jobs, clock: FakeClock) -> None:
+    await clock.advance(3 * MINUTE)
+    assert ran == [at(60), at(120), at(180)]
+    schedule = await running.schedules.get("tick")
+    assert (schedule.fired, schedule.last_at, schedule.next_at) == (3, START + 180_000, START + 240_000)
+
+
+async def test_a_crontab_line_fires_in_its_zone(jobs: Jobs, clock: FakeClock) -> None:
+    @jobs.cron("30 9 * * mon-fri", tz="Europe/Berlin")  # START is a Friday, 9:00 there
+    async def report() -> None: ...
+
+    async with jobs.running():
+        await clock.advance(31 * MINUTE)
+        assert [job.scheduled_at for job in (await jobs.list()).jobs] == [START + 30 * 60_000]
+        assert (await jobs.schedules.get(report.name)).next_at == START + 30 * 60_000 + 3 * 86_400_000
+
+
+async def test_of_several_processes_one_fires_each_time() -> None:
+    data, clock = MemoryData(), FakeClock()
+    async with AsyncExitStack() as stack:
+        for _ in range(4):
+            jobs = Jobs("memory:", clock=clock)
+            jobs._store = MemoryStore(data)
+
+            @jobs.every(seconds=10)
+            @jobs.task(name="tick")
+            async def tick() -> None: ...
+
+            await stack.enter_async_context(jobs.running())
+        await clock.advance(600.5)
+        found = (await jobs.list(limit=1000)).jobs
+    assert sorted(job.scheduled_at - START for job in found) == [10_000 * n for n in range(1, 61)]
+
+
+async def test_nothing_is_enqueued_while_the_job_before_still_runs(jobs: Jobs, clock: FakeClock) -> None:
+    go_on = asyncio.Event()
+
+    @jobs.every(minutes=1)
+    @jobs.task(name="slow")
+    async def slow() -> None:
+        await go_on.wait()
+
+    async with jobs.running():
+        await clock.advance(5 * MINUTE + 1)
+        assert len((await jobs.list()).jobs) == 1
+        go_on.set()
+        await clock.advance(MINUTE)
+        assert len((await jobs.list()).jobs) == 2
+
+
+async def test_a_schedule_may_overlap(jobs: Jobs, clock: FakeClock) -> None:
+    go_on = asyncio.Event()
+
+    @jobs.every(minutes=1, overlap="allow")
+    @jobs.task(name="slow")
+    async def slow() -> None:
+        await go_on.wait()
+
+    async with jobs.running():
+        await clock.advance(3 * MINUTE + 1)
+        assert [job.state for job in (await jobs.list()).jobs] == [State.RUNNING] * 3
+        go_on.set()
+
+
+async def test_jitter_puts_the_job_off_and_not_the_next_time(jobs: Jobs, clock: FakeClock) -> None:
+    clock._chance = 0.25
+
+    @jobs.every(minutes=1, jitter=timedelta(seconds=40))
+    async def tick() -> None: ...
+
+    async with jobs.running():
+        await clock.advance(2 * MINUTE + 30)
+        found = (await jobs.list()).jobs
+        assert [job.scheduled_at - START for job in found] == [130_000, 70_000]
+        assert [job.meta for job in found] == [f'{{"schedule": "{tick.name}", "time": "{at(seconds)}"}}' for seconds in (120, 60)]
+
+
+async def test_a_function_may_have_several_schedules(jobs: Jobs, clock: FakeClock) -> None:
+    @jobs.every(minutes=2, name="slowly")
+    @jobs.every(minutes=1, name="quickly")
+    async def tick() -> None: ...
+
+    async with jobs.running():
+        await clock.advance(2 * MINUTE + 1)
+        assert {schedule.name: schedule.fired for schedule in await jobs.schedules.list()} == {"quickly": 2, "slowly": 1}
+
+
+async def test_a_process_that_works_no_queue_fires_nothing(jobs: Jobs, ran: list[str], clock: FakeClock) -> None:
+    async with jobs.running(work=()):
+        await clock.advance(3 * MINUTE)
+        assert (await jobs.list()).jobs == await jobs.schedules.list() == []
+
+
+async def test_a_schedule_that_is_gone_from_the_code_fires_no_more(clock: FakeClock) -> None:
+    data = MemoryData()
+    for times in (1, 0):
+        jobs = Jobs("memory:", clock=clock)
+        jobs._store = MemoryStore(data)
+        tick = jobs.task(name="tick")(_nothing)
+        if times:
+            jobs.every(minutes=1)(tick)
+        async with jobs.running():
+            await clock.advance(2 * MINUTE + 1)
+            assert (await jobs.schedules.get("tick")).fired == 2
+
+
+async def test_a_store_that_fails_delays_a_fire_and_drops_none(
+    jobs: Jobs, ran: list[str], clock: FakeClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with jobs.running():
+        await clock.advance(1)
+        timetable = jobs._store.timetable
+        with monkeypatch.context() as patch:
+
+            async def fail(*_: object, **__: object) -> list[bool]:
+                raise StoreUnavailable("the disk is full")
+
+            patch.setattr(timetable, "fire", fail)
+            await clock.advance(90)
+            assert "the disk is full" in jobs.problems["scheduler"]
+        await clock.advance(10)
+        assert ran == [at(60)]
+        assert jobs.problems == {}
+
+
+async def test_a_task_declared_while_the_app_runs_is_fired_too(running: Jobs, clock: FakeClock) -> None:
+    @running.every(minutes=1)
+    @running.task(name="late")
+    async def late() -> None: ...
+
+    await clock.advance(MINUTE + 2)
+    assert (await running.schedules.get("late")).fired == 1
+
+
+async def test_a_zone_that_is_unknown_here_is_said_and_harms_no_other(jobs: Jobs, ran: list[str], clock: FakeClock) -> None:
+    async with jobs.running():
+        await clock.advance(1)
+        strange = Schedule("strange", "cron Mars/Olympus @daily", NewJob("", "tick", "default", 0), START + 5_000)
+        assert await jobs._store.timetable.put(strange, now=START)
+        await clock.advance(MINUTE)
+        assert "Mars/Olympus" in jobs.problems["schedule strange"]
+        assert ran == [at(60)]
+
+
+# --- times that were missed --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "fired", "next_at"),
+    [("latest", [600], 660), ("skip", [600], 660), ("all", [60 * n for n in range(1, 11)], 660)],
+)
+def test_what_is_due_by_catch_up(catch_up: str, fired: list[int], next_at: int) -> None:
+    schedule = Schedule("s", "every 60000", NewJob("", "t", "q", 0), START + 60_000, catch_up=catch_up)  # type: ignore[arg-type]
+    assert schedule.due(START + 60_000 - 1) == ([], START + 60_000)
+    times, following = schedule.due(START + 600_500)
+    assert ([time - START for time in times], following) == ([second * 1000 for second in fired], START + next_at * 1000)
+
+
+def test_skip_drops_what_a_minute_and_more_ago_nobody_fired() -> None:
+    schedule = Schedule("s", "cron UTC 0 9 * * *", NewJob("", "t", "q", 0), START + 3_600_000, catch_up="skip")
+    assert schedule.due(START + 3_600_000 + 59_999)[0] == [START + 3_600_000]
+    assert schedule.due(START + 3_600_000 + 60_000) == ([], START + 3_600_000 + 86_400_000)
+
+
+def test_a_long_absence_is_made_good_in_parts() -> None:
+    schedule = Schedule("s", "every 1000", NewJob("", "t", "q", 0), START, catch_up="all")
+    times, following = schedule.due(START + 10_000_000)
+    assert len(times) == AT_ONCE
+    assert times[0] == START
+    assert {after - before for before, after in pairwise(times)} == {1000}
+    assert following == times[-1] + 1000
+
+
+@pytest.mark.parametrize("when", ["every 1000", "cron Europe/Berlin */7 3-9 * * *", "cron UTC 0 0 29 2 *"])
+@pytest.mark.parametrize("absence", [1, 59, 3_601, 86_400, 40 * 86_400, 10 * 366 * 86_400])
+def test_the_latest_of_many_missed_times_is_the_last_before_now(when: str, absence: int) -> None:
+    first = times_of(when).after(START)
+    assert first is not None
+    now = first + absence * 1000 + 1
+    schedule = Schedule("s", when, NewJob("", "t", "q", 0), first)
+    [latest], following = schedule.due(now)
+    assert latest <= now < (following or 0)
+    assert times_of(when).after(latest) == following
+
+
+async def test_a_restart_makes_good_what_was_missed(clock: FakeClock) -> None:
+    data = MemoryData()
+    for expected in (0, 1):
+        jobs = Jobs("memory:", clock=clock)
+        jobs._store = MemoryStore(data)
+        jobs.cron("15 8 * * *")(jobs.task(name="tick")(_nothing))
+        async with jobs.running():
+            await clock.advance(1)
+            assert (await jobs.schedules.get("tick")).fired == expected
+        await clock.advance(3 * DAY)
+
+
+async def test_a_clock_that_is_set_back_makes_nothing_fire_twice(jobs: Jobs, ran: list[str], clock: FakeClock) -> None:
+    async with jobs.running():
+        await clock.advance(10 * MINUTE + 1)
+        clock.step_wall(-5 * MINUTE)
+        await clock.advance(6 * MINUTE)
+        assert ran == [at(60 * n) for n in range(1, 12)]
+
+
+async def test_a_clock_that_was_days_ahead_does_not_silence_a_schedule(jobs: Jobs, ran: list[str], clock: FakeClock) -> None:
+    async with jobs.running():
+        clock.step_wall(10 * DAY)
+        await clock.advance(2 * MINUTE)
+        clock.step_wall(-10 * DAY)
+        ran.clear()
+        await clock.advance(2 * MINUTE + 10)
+        assert len(ran) == 2
+
+
+# --- changing ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_paused_schedule_fires_no_more_until_it_is_resumed(ran: list[str], running: Jobs, clock: FakeClock) -> None:
+    await clock.advance(1)
+    paused = await running.schedules.pause("tick", by="ada", why="the mail server moves")
+    assert paused.paused == Pause(clock.now(), "ada", "the mail server moves")
+    await clock.advance(3 * MINUTE)
+    assert ran == []
+    await running.schedules.resume("tick")
+    await clock.advance(MINUTE)
+    assert ran == [at(240)]
+
+
+async def test_an_edited_schedule_fires_by_its_new_times(ran: list[str], running: Jobs, clock: FakeClock) -> None:
+    await clock.advance(1)
+    edited = await running.schedules.edit("tick", every=90)
+    assert (edited.when, edited.next_at) == ("every 90000", START + 90_000)
+    await clock.advance(3 * MINUTE)
+    assert ran == [at(90), at(180)]
+    edited = await running.schedules.edit("tick", cron="0 * * * *", tz="Asia/Kolkata")
+    assert edited.next_at == START + 1800_000
+    assert (await running.schedules.edit("tick", tz="UTC")).next_at == START + 3600_000
+    edited = await running.schedules.edit("tick", jitter=3)
+    assert (edited.when, edited.jitter, edited.next_at) == ("cron UTC 0 * * * *", 3.0, START + 3600_000)
+
+
+async def test_run_now_enqueues_one_and_leaves_the_times_alone(ran: list[str], jobs: Jobs, clock: FakeClock) -> None:
+    async with jobs.running():
+        await clock.advance(1)
+        handle = await jobs.schedules.run_now("tick")
+        assert handle.created
+        again = await jobs.schedules.run_now("tick")
+        assert (again.id, again.created) == (handle.id, False)
+        assert (await jobs.schedules.get("tick")).next_at == START + 60_000
+
+
+async def test_a_schedule_added_at_run_time_fires_with_its_arguments_and_outlives_a_restart(clock: FakeClock) -> None:
+    data, ran = MemoryData(), []
+    for start in range(2):
+        jobs = Jobs("memory:", clock=clock)
+        jobs._store = MemoryStore(data)
+
+        @jobs.task(name="report")
+        async def report(customer: int) -> None:
+            ran.append(customer)
+
+        async with jobs.running():
+            await clock.advance(1)
+            if start == 0:
+                await jobs.schedules.add("report of 7", report.options(priority=0).call(7), every=timedelta(minutes=1))
+                with pytest.raises(ArgumentError, match="already"):
+                    await jobs.schedules.add("report of 7", report.call(8), every=5)
+            await clock.advance(2 * MINUTE)
+    assert ran == [7] * 4
+    assert (await _only(jobs, clock)).job.priority == 0
+
+
+async def _only(jobs: Jobs, clock: FakeClock) -> Schedule:
+    async with jobs.running():
+        await clock.advance(1)
+        [schedule] = await jobs.schedules.list()
+        return schedule
+
+
+async def test_a_removed_schedule_fires_no_more(ran: list[str], running: Jobs, clock: FakeClock) -> None:
+    await clock.advance(1)
+    await running.schedules.remove("tick")
+    await clock.advance(3 * MINUTE)
+    assert ran == []
+    for gone in (running.schedules.remove, running.schedules.get, running.schedules.pause, running.schedules.run_now):
+        with pytest.raises(UnknownSchedule, match="there is no schedule 'tick'"):
+            await gone("tick")
+
+
+async def test_changes_at_once_all_count(ran: list[str], running: Jobs, clock: FakeClock) -> None:
+    await clock.advance(1)
+    await asyncio.gather(
+        running.schedules.pause("tick", by="ada"),
+        running.schedules.edit("tick", jitter=5),
+        running.schedules.edit("tick", every=90),
+    )
+    schedule = await running.schedules.get("tick")
+    assert schedule.paused is not None
+    assert (schedule.jitter, schedule.when) == (5.0, "every 90000")
+
+
+# --- what can't be -----------------------------------------------------------------------------------------------------
+
+
+def test_what_can_not_fire_is_refused_where_it_is_declared(jobs: Jobs) -> None:
+    @jobs.task
+    async def needs(customer: int) -> None: ...
+
+    plain = jobs.task(_nothing)
+    refused = {
+        "Give its parameters defaults": lambda: jobs.cron("@daily")(needs),
+        "bad minute": lambda: jobs.cron("61 * * * *"),
+        "is no time zone": lambda: jobs.cron("@daily", tz="Mars"),
+        "would never fire|bad day": lambda: jobs.cron("0 0 30 2 *"),
+        "give seconds from 1": lambda: jobs.every(seconds=0.2),
+        "give numbers": lambda: jobs.every(minutes="5"),  # type: ignore[arg-type]
+        "catch_up='now'": lambda: jobs.cron("@daily", catch_up="now")(plain),  # type: ignore[arg-type]
+        "overlap=None": lambda: jobs.cron("@daily", overlap=None)(plain),  # type: ignore[arg-type]
+        "give overlap='allow'": lambda: jobs.cron("@daily", catch_up="all")(plain),
+        "jitter=-1": lambda: jobs.cron("@daily", jitter=-1)(plain),
+        "schedule name": lambda: jobs.cron("@daily", name="a\nb")(plain),
+    }
+    for sentence, declare in refused.items():
+        with pytest.raises(ConfigurationError, match=sentence):
+            declare()
+    assert jobs.schedules.declared == {}
+
+
+def test_two_schedules_of_one_name_are_refused(jobs: Jobs) -> None:
+    @jobs.cron("@daily")
+    async def tick() -> None: ...
+
+    with pytest.raises(ConfigurationError, match="already"):
+        jobs.cron("@hourly")(tick)
+    jobs.cron("@hourly", name="too")(tick)
+    assert sorted(jobs.schedules.declared) == sorted([tick.name, "too"])
+
+
+async def test_what_can_not_fire_is_refused_where_it_is_added_or_edited(ran: list[str], running: Jobs, clock: FakeClock) -> None:
+    await clock.advance(1)
+    tick = running._tasks["tick"]
+    for given in ({}, {"cron": "@daily", "every": 5}, {"cron": ""}, {"every": 0}, {"cron": "@daily", "tz": "Mars"}):
+        with pytest.raises(ConfigurationError):
+            await running.schedules.add("new", tick.call(), **given)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="extra"):
+        await running.schedules.add("new", tick.call(extra=1), every=5)
+    for given in ({"cron": "x"}, {"tz": "UTC"}, {"catch_up": "all"}, {"jitter": "1"}, {"cron": "@daily", "every": 5}):
+        with pytest.raises(ConfigurationError):
+            await running.schedules.edit("tick", **given)  # type: ignore[arg-type]
+    [schedule] = await running.schedules.list()
+    assert (schedule.name, schedule.when) == ("tick", Every(60).text)
