@@ -545,6 +545,7 @@ class Jobs:
                 self._runner_info(life.work),
                 self._tasks,
                 self.schedules.declared,
+                {name: limits for name, queue in self._queues.items() if (limits := queue.limits) is not None},
                 state=state,
                 retention=self._retention,
                 max_result=self._max_result,

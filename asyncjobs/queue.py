@@ -7,13 +7,23 @@ from dataclasses import dataclass
 
 from asyncjobs.errors import ConfigurationError
 from asyncjobs.names import check_name
+from asyncjobs.rate import Rate
+from asyncjobs.record import record
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """`limit` jobs of this queue run at once in each process that works it."""
+    """How many of its jobs run.
+
+    limit: at once in each process that works it. global_limit: at once in all processes together; None: no limit. rate: how
+    many start in which time, in all processes together: "10/s", "100/min", "5/h", "1/d", "3/10s"; None: no limit. burst: how many
+    of these may start at once after a quiet time; a tenth of a second's worth, one at least, if not given.
+    """
 
     limit: int = 10
+    rate: str | None = None
+    burst: int | None = None
+    global_limit: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < 1:
@@ -21,6 +31,32 @@ class Queue:
                 f"Queue(limit={self.limit!r}): the limit is a whole number from 1. "
                 "To run nothing of a queue in this process, leave it out of work=."
             )
+        if self.global_limit is not None and (
+            isinstance(self.global_limit, bool) or not isinstance(self.global_limit, int) or self.global_limit < 1
+        ):
+            raise ConfigurationError(
+                f"Queue(global_limit={self.global_limit!r}): the limit is a whole number from 1, or None for none. "
+                "To run nothing of a queue anywhere, pause it: `await jobs.pause(name)`."
+            )
+        if self.rate is not None:
+            Rate.of(self.rate, self.burst)
+        elif self.burst is not None:
+            raise ConfigurationError(f"Queue(burst={self.burst!r}) belongs to a rate; give rate= too")
+
+    @property
+    def limits(self) -> Limits | None:
+        """Those over all processes together; None where there are none."""
+        if self.rate is None and self.global_limit is None:
+            return None
+        return Limits(self.global_limit, None if self.rate is None else Rate.of(self.rate, self.burst))
+
+
+@record
+class Limits:
+    """What holds for a queue over all processes together: so many at once, so often."""
+
+    at_once: int | None = None
+    rate: Rate | None = None
 
 
 def queues_of(configured: Mapping[str, int | Queue]) -> dict[str, Queue]:

@@ -21,6 +21,7 @@ FLOORS: dict[str, tuple[int, str]] = {
             "clock",
             "codec",
             "queue",
+            "rate",
             "job",
             "retry",
             "outcome",

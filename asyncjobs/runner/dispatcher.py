@@ -10,11 +10,12 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from asyncjobs.clock import Clock
 from asyncjobs.job import Job
+from asyncjobs.queue import Limits
 from asyncjobs.runner.bell import Bell
 from asyncjobs.runner.slots import Slots
 from asyncjobs.store.base import Claim, Claimed, Store
@@ -41,6 +42,7 @@ class Dispatcher:
         runner: str,
         queues: Sequence[str],
         tasks: frozenset[str],
+        limits: Mapping[str, Limits],
         start: Callable[[Job], None],
         held_up: Callable[[], bool],
         settled: Callable[[], bool],
@@ -51,6 +53,7 @@ class Dispatcher:
         self._runner = runner
         self._queues = tuple(queues)
         self._tasks = tasks
+        self._limits = limits  # of the queues that have some over all processes
         self._start = start  # begins an attempt of a claimed job
         self._held_up = held_up  # whether outcomes pile up: no claims then
         self._settled = settled  # whether the end of every attempt is in the store
@@ -82,6 +85,11 @@ class Dispatcher:
         if self._alone_since is not None and not self._slots.busy and self._settled():
             self._alone_since = None
         self._bell.ring()
+
+    def room_made(self, queue: str) -> None:
+        """An attempt of this queue has ended in the store, here or elsewhere: where its limit has kept others back, they may begin."""
+        if queue in self._limits:
+            self.ring((queue,))
 
     def learn(self, tasks: frozenset[str]) -> None:
         """Claim jobs of these tasks from now on."""
@@ -137,7 +145,7 @@ class Dispatcher:
 
     async def _claim(self, wants: dict[str, int], now: int) -> None:
         with self._claiming(now):
-            claimed = await self._store.claim(Claim(self._runner, wants, self._tasks), now=now)
+            claimed = await self._store.claim(Claim(self._runner, wants, self._tasks, self._limits), now=now)
             taken = dict.fromkeys(wants, 0)
             for job in claimed.jobs:
                 taken[job.queue] += 1
@@ -167,7 +175,7 @@ class Dispatcher:
         """The runner is idle, and a job is due that must have it for itself."""
         wants = {queue: 1 for queue in self._queues if queue not in self._paused}
         with self._claiming(now):
-            claimed = await self._store.claim_alone(Claim(self._runner, wants, self._tasks), now=now)
+            claimed = await self._store.claim_alone(Claim(self._runner, wants, self._tasks, self._limits), now=now)
         self._yielding_since = None
         self._alone_due = NEVER if claimed.alone_due is None else claimed.alone_due
         if not claimed.jobs and self._alone_due <= now:  # a sibling has it, or its queue is not for us: don't ask again at once
@@ -195,6 +203,8 @@ class Dispatcher:
         for queue in wants:
             if queue in self._rung or taken[queue] == wants[queue]:
                 self._due[queue] = now
+            elif queue in claimed.blocked:
+                self._due[queue] = NEVER  # until room_made(), or a beat, since a sibling may have made it
             elif upcoming <= now and someone_full:
                 # What is due may be the full one's alone: ask this queue once more, by itself, to learn its own time.
                 self._due[queue] = now

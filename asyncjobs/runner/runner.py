@@ -17,6 +17,7 @@ from asyncjobs.clock import Clock, sleep
 from asyncjobs.errors import StoreClosed, StoreUnavailable
 from asyncjobs.job import Job, State
 from asyncjobs.outcome import Finish, Outcome, Released
+from asyncjobs.queue import Limits
 from asyncjobs.runner.attempt import Attempt, Stop, Surroundings
 from asyncjobs.runner.dispatcher import Dispatcher
 from asyncjobs.runner.health import Health
@@ -53,6 +54,7 @@ class Runner:
         info: RunnerInfo,
         tasks: Mapping[str, Task[..., Any, Any]],
         schedules: Mapping[str, Schedule],
+        limits: Mapping[str, Limits],
         *,
         state: Mapping[str, Any],
         retention: Mapping[State, float],
@@ -82,7 +84,7 @@ class Runner:
             on_empty=lambda: self._dispatcher.slot_freed(),
         )
         self._dispatcher = Dispatcher(
-            store, clock, self._slots, runner=info.id, queues=tuple(info.queues), tasks=info.tasks,
+            store, clock, self._slots, runner=info.id, queues=tuple(info.queues), tasks=info.tasks, limits=limits,
             start=self._begin, held_up=lambda: self._ledger.full, settled=lambda: not self._ledger.backlog,
         )  # fmt: skip
         self._pulse = Pulse(
@@ -252,6 +254,7 @@ class Runner:
         """The store has recorded the end of an attempt, ours or a dead runner's."""
         if finish.run_at is not None:
             self._dispatcher.ring((finish.queue or job.queue,), finish.run_at)
+        self._dispatcher.room_made(job.queue)
         self._told(job.id)
 
     def _cancel(self, id: str) -> None:

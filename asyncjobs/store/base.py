@@ -26,6 +26,7 @@ from typing import Protocol
 
 from asyncjobs.job import Job, NewJob, Progress, State
 from asyncjobs.outcome import Finish
+from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.store.timetable import Timetable
 
@@ -49,11 +50,12 @@ class Inserted:
 
 @record
 class Claim:
-    """What a runner asks for: at most `wants[queue]` jobs of each queue, of the tasks it knows."""
+    """What a runner asks for: at most `wants[queue]` jobs of each queue, of the tasks it knows, within the queue's `limits`."""
 
     runner: str
     wants: Mapping[str, int]
     tasks: frozenset[str]
+    limits: Mapping[str, Limits] = field(default_factory=dict)
 
 
 @record
@@ -63,13 +65,16 @@ class Claimed:
     next_due: when to claim again (ms): no later than the next job that this claim could take falls due, None when there is
     none; at or before `now` when more is due than was taken, never because of what only a sibling knows or a pause holds
     back. It may be earlier than that job, where one of a task unknown here falls due: somebody must look at it then.
-    alone_due: when the next job held with Hold.ALONE falls due. unknown: tasks whose jobs this claim has held as UNROUTABLE.
+    Where a queue's rate has no room for what is due, when it has. alone_due: when the next job held with Hold.ALONE falls due.
+    unknown: tasks whose jobs this claim has held as UNROUTABLE. blocked: queues of which more is due, as many of which run as
+    may at once, wherever: next_due says nothing of that, since an attempt has to end first.
     """
 
     jobs: Sequence[Job] = ()
     next_due: int | None = None
     alone_due: int | None = None
     unknown: frozenset[str] = frozenset()
+    blocked: frozenset[str] = frozenset()
 
 
 class Verdict(StrEnum):
@@ -276,10 +281,14 @@ class Store(Reader, Protocol):
         Per queue by run_at + PRIORITY_STEP × priority, then insertion, over all queues in that same order. Nothing from a
         paused queue. A due job that it meets on the way and whose task no living runner knows is held as UNROUTABLE instead;
         one that only a sibling knows is left for it. Never touches a job with a hold.
+
+        Of a queue with limits no more than leaves it, over all runners and with what dead ones still hold until it is settled,
+        with `at_once` running and with its rate kept. What it takes is spent of the rate, whatever becomes of it.
         """
 
     async def claim_alone(self, claim: Claim, *, now: int) -> Claimed:
-        """Take the one due job with Hold.ALONE that is first among the wanted queues; it keeps the hold while it runs.
+        """Take the one due job with Hold.ALONE that is first among the wanted queues, within their limits; it keeps the hold while
+        it runs.
 
         The answer tells `alone_due`, not `next_due`.
         """

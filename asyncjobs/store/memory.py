@@ -15,6 +15,7 @@ from math import inf
 from asyncjobs.errors import StoreClosed
 from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Hold, Job, NewJob, Progress, State
 from asyncjobs.outcome import ABANDONED, Finish
+from asyncjobs.queue import Limits
 from asyncjobs.store.base import (
     CLOCK_STEP,
     COUNT_LIMIT,
@@ -100,15 +101,45 @@ class MemoryStore:
         data, tally = self._write(now)
         chosen: list[tuple[int, Job]] = []
         unknown: set[str] = set()
+        rooms = {queue: self._room(queue, claim, now) for queue in claim.wants}
         for queue, limit in claim.wants.items():
             if not data.paused.get(queue):
-                mine, nobodys = self._choose(queue, limit, claim.tasks, now)
+                mine, nobodys = self._choose(queue, min(limit, rooms[queue]), claim.tasks, now)
                 chosen += mine
                 unknown.update(job.name for job in nobodys)
                 for job in nobodys:
                     data.put(replace(job, hold=Hold.UNROUTABLE))
                     tally.held(queue, 1)
-        return replace(self._start(claim, chosen, tally, now), unknown=frozenset(unknown))
+        claimed = self._start(claim, chosen, tally, now)
+        return self._when_again(claim, claimed, rooms, frozenset(unknown), now)
+
+    def _room(self, queue: str, claim: Claim, now: int) -> float:
+        """How many jobs of this queue may begin now by its limits."""
+        limits = claim.limits.get(queue)
+        if limits is None:
+            return inf
+        running = self._data.counters[queue, State.RUNNING]
+        return min(
+            inf if limits.at_once is None else max(limits.at_once - running, 0),
+            inf if limits.rate is None else limits.rate.room(self._data.spent.get(queue, 0), now),
+        )
+
+    def _when_again(
+        self, claim: Claim, claimed: Claimed, rooms: Mapping[str, float], unknown: frozenset[str], now: int
+    ) -> Claimed:
+        """The answer, with what the limits make of its next_due."""
+        data, times, blocked = self._data, [], set()
+        for queue in claim.wants:
+            limits, due = claim.limits.get(queue, Limits()), data.next_due(replace(claim, wants={queue: 1}), Hold.NONE)
+            if due is None:
+                continue
+            if due <= now and limits.at_once is not None and data.counters[queue, State.RUNNING] >= limits.at_once:
+                blocked.add(queue)
+            elif due <= now and limits.rate is not None:
+                times.append(max(due, limits.rate.next_at(data.spent.get(queue, 0), now)))
+            else:
+                times.append(due)
+        return replace(claimed, next_due=min(times, default=None), unknown=unknown, blocked=frozenset(blocked))
 
     async def claim_alone(self, claim: Claim, *, now: int) -> Claimed:
         data, tally = self._write(now)
@@ -117,12 +148,12 @@ class MemoryStore:
             for queue, limit in claim.wants.items()
             if limit > 0 and not data.paused.get(queue)
             for order, job in data.due(queue, Hold.ALONE, now)
-            if job.name in claim.tasks
+            if job.name in claim.tasks and self._room(queue, claim, now) >= 1
         ]
         claimed = self._start(claim, sorted(candidates, key=self._claim_order)[:1], tally, now)
         return replace(claimed, next_due=None)
 
-    def _choose(self, queue: str, limit: int, tasks: frozenset[str], now: int) -> tuple[list[tuple[int, Job]], list[Job]]:
+    def _choose(self, queue: str, limit: float, tasks: frozenset[str], now: int) -> tuple[list[tuple[int, Job]], list[Job]]:
         """The first due jobs that this runner knows, and those before the last of them that no living runner does."""
         mine: list[tuple[int, Job]] = []
         nobodys: list[Job] = []
@@ -153,6 +184,9 @@ class MemoryStore:
             data.put(running)
             started.append(running)
         data.add(tally)
+        for queue, count in Counter(job.queue for job in started).items():
+            if (limits := claim.limits.get(queue)) is not None and limits.rate is not None:
+                data.spent[queue] = limits.rate.spend(data.spent.get(queue, 0), now, count)
         return Claimed(started, data.next_due(claim, Hold.NONE), data.next_due(claim, Hold.ALONE))
 
     async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:

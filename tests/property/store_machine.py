@@ -16,6 +16,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from asyncjobs.job import Hold, Job, Progress, State
 from asyncjobs.outcome import Cancelled, Failed, Finish, Lost, Outcome, Released, Snoozed, Succeeded, TimedOut, settle
+from asyncjobs.queue import Limits
+from asyncjobs.rate import Rate
 from asyncjobs.schedule import Fire, Pause, Schedule
 from asyncjobs.store.base import Claim, Claimed, JobQuery, RunnerInfo, Stats, Store
 from asyncjobs.store.tally import HELD
@@ -32,6 +34,9 @@ SCHEDULES = ("nightly", "weekly")
 HANDLES = st.integers(0, 1)
 WANTS = st.sampled_from(
     [{"default": 3, "mail": 2}, {"mail": 2, "default": 3}, {"default": 1, "mail": 0}, {"mail": 1}, {"default": 2}]
+)
+LIMITS = st.sampled_from(
+    [{}, {}, {"default": Limits(2)}, {"default": Limits(3, Rate(5_000.0))}, {"mail": Limits(1, Rate(700.0, 2))}]
 )
 PRUNED = st.sampled_from([tuple(State), (State.FAILED, State.SUCCEEDED), (State.CANCELLED,), ()])
 TASK_SETS = st.sampled_from([("work", "sweep"), ("work", "sweep"), ("work",), ("sweep",)])
@@ -245,14 +250,27 @@ class StoreMachine(RuleBasedStateMachine):
         self.runners[handle] = replace(self.runners[handle], tasks=frozenset(tasks))
         self.register(handle, self.runners[handle])
 
-    @rule(target=attempts, handle=HANDLES, wants=WANTS)
-    def claim(self, handle: int, wants: dict[str, int]) -> Any:
+    @rule(target=attempts, handle=HANDLES, wants=WANTS, limits=LIMITS)
+    def claim(self, handle: int, wants: dict[str, int], limits: dict[str, Limits]) -> Any:
         runner = self.runners[handle]
-        asked = Claim(runner.id, wants, runner.tasks)
+        asked = Claim(runner.id, wants, runner.tasks, limits)
         model, subject = self.both(lambda side: side.handles[handle].claim(asked, now=self.now))
+        self.agree("blocked", model.blocked, subject.blocked)
+        self.check_limits(asked, model)
         self.follow_holds(asked)
         self.check_next_due(asked, model.next_due, subject.next_due)
         return multiple(*self.claimed(model, subject))
+
+    def check_limits(self, claim: Claim, claimed: Claimed) -> None:
+        """What the model itself must not exceed, by its jobs alone."""
+        for queue, limits in claim.limits.items():
+            taken = [job for job in claimed.jobs if job.queue == queue]
+            jobs = [job for job in self.run(_get(self.sides[0].handles[0], self.ids)) if job is not None]
+            running = [job for job in jobs if job.state is State.RUNNING and job.queue == queue]
+            if taken and limits.at_once is not None and len(running) > limits.at_once:
+                raise Disagreement(f"{len(running)} of {queue} run at once, {limits.at_once} may")
+            if limits.rate is not None and len(taken) > limits.rate.burst:
+                raise Disagreement(f"{len(taken)} of {queue} begin at once, {limits.rate.burst} may")
 
     def follow_holds(self, claim: Claim) -> None:
         """How many of the jobs that nobody knows a claim meets on its way is the store's affair: the model holds the same."""
@@ -282,10 +300,10 @@ class StoreMachine(RuleBasedStateMachine):
             if subject not in strange or (model is not None and subject is not None and subject > model):
                 self.agree("next_due", model, subject)
 
-    @rule(target=attempts, handle=HANDLES, queues=st.sets(st.sampled_from(QUEUES), min_size=1))
-    def claim_alone(self, handle: int, queues: set[str]) -> Any:
+    @rule(target=attempts, handle=HANDLES, queues=st.sets(st.sampled_from(QUEUES), min_size=1), limits=LIMITS)
+    def claim_alone(self, handle: int, queues: set[str], limits: dict[str, Limits]) -> Any:
         runner = self.runners[handle]
-        asked = Claim(runner.id, dict.fromkeys(sorted(queues), 1), runner.tasks)
+        asked = Claim(runner.id, dict.fromkeys(sorted(queues), 1), runner.tasks, limits)
         return multiple(*self.claimed(*self.both(lambda side: side.handles[handle].claim_alone(asked, now=self.now))))
 
     def claimed(self, model: Claimed, subject: Claimed) -> list[Attempt]:

@@ -200,9 +200,37 @@ class PauseForgotten(MemoryStore):
         self._timetable.declare = unpaused  # type: ignore[method-assign]
 
 
+class LimitOfOneProcess(MemoryStore):
+    """The limit over all processes counts the asking runner's attempts only."""
+
+    async def claim(self, claim: Claim, *, now: int) -> Claimed:
+        counters, running = self._data.counters, self._data.running[claim.runner]
+        before = {queue: counters[queue, State.RUNNING] for queue in claim.limits}
+        for queue in claim.limits:
+            counters[queue, State.RUNNING] = sum(self._data.jobs[id].queue == queue for id in running)
+        mine = dict.fromkeys(claim.limits, 0) | {queue: counters[queue, State.RUNNING] for queue in claim.limits}
+        claimed = await super().claim(claim, now=now)
+        for queue, count in before.items():
+            counters[queue, State.RUNNING] += count - mine[queue]
+        return claimed
+
+
+class RateOfOneProcess(MemoryStore):
+    """What a sibling has spent is not known."""
+
+    def __init__(self, data: MemoryData | None = None) -> None:
+        super().__init__(data)
+        self._spent: dict[str, float] = {}
+
+    async def claim(self, claim: Claim, *, now: int) -> Claimed:
+        self._data.spent = self._spent
+        return await super().claim(claim, now=now)
+
+
 FAULTS = [
     ClaimUnsorted, FinishUnfenced, RetryIgnoresCancel, ClaimWhilePaused, PruneTheNewest, PruneTheLiving, GiveBackLost, UniqueKeyKept,
     TokenNotGrown, CountersDrift, HoldIgnored, InsertInParts, OrphansByAge, ClockStepForgotten, FiresTwice, PauseForgotten,
+    LimitOfOneProcess, RateOfOneProcess,
 ]  # fmt: skip
 
 

@@ -534,7 +534,7 @@ async def test_a_beat_takes_no_job_for_a_stray_that_is_about_to_begin(clock: Fak
 async def test_jobs_that_were_claimed_and_have_not_begun_are_given_back_when_the_claim_is_cut_short(clock: FakeClock) -> None:
     taken: list[Any] = []
     dispatcher = Dispatcher(
-        MemoryStore(), clock, Slots({"default": 100}), runner="r1", queues=("default",), tasks=frozenset(),
+        MemoryStore(), clock, Slots({"default": 100}), runner="r1", queues=("default",), tasks=frozenset(), limits={},
         start=taken.append, held_up=lambda: False, settled=lambda: True,
     )  # fmt: skip
     claimed: list[Any] = [f"job {n}" for n in range(3 * STARTS_AT_ONCE)]

@@ -103,7 +103,10 @@ CREATE TABLE schedules (
 INSERT INTO counters (queue, key, n) VALUES ('', 'schedules', 0)
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED, _SCHEDULES)
+# How far each queue's rate is spent; see rate.py.
+_RATES = "CREATE TABLE rates (queue TEXT PRIMARY KEY, spent_to REAL NOT NULL) WITHOUT ROWID"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED, _SCHEDULES, _RATES)
 VERSION = len(MIGRATIONS)
 
 

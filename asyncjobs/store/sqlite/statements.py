@@ -163,6 +163,10 @@ REMOVE_SCHEDULE = "DELETE FROM schedules WHERE name = ?"
 NEXT_VERSION = "UPDATE counters SET n = n + 1 WHERE queue = '' AND key = 'schedules' RETURNING n"
 LAST_VERSION = "SELECT n FROM counters WHERE queue = '' AND key = 'schedules'"
 
+RUNNING_OF = "SELECT n FROM counters WHERE queue = ? AND key = 'running'"
+SPENT = "SELECT spent_to FROM rates WHERE queue = ?"
+SPEND = "INSERT INTO rates VALUES (?, ?) ON CONFLICT DO UPDATE SET spent_to = excluded.spent_to"
+
 PAUSED = "SELECT queue FROM pauses WHERE paused"
 PAUSE = "INSERT INTO pauses VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET paused = 1, changed_at = excluded.changed_at"
 RESUME = "UPDATE pauses SET paused = 0, changed_at = ? WHERE queue = ?"

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from asyncjobs.job import Hold, Progress, State
+from asyncjobs.queue import Limits
+from asyncjobs.rate import Rate
 from asyncjobs.schedule import Fire
+from asyncjobs.store.base import Claim
 from asyncjobs.store.sqlite import claiming, schema
 from asyncjobs.store.sqlite import connection as connecting
 from asyncjobs.store.sqlite import statements as sql
@@ -74,6 +77,9 @@ INDEX = {
 WHOLE_INDEX = {"RUNNING", "RUNNING_RUNNERS"}  # of running jobs, which are few: all of it is what they want
 SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED"}  # few, too
 NOT_OF_JOBS = {
+    "RUNNING_OF",
+    "SPENT",
+    "SPEND",
     "SCHEDULES",
     "SCHEDULE",
     "KEEP_SCHEDULE",
@@ -219,6 +225,9 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await claim(store)
     await store.set_paused("default", False, now=NOW)
     await end(store, *[success(job) for job in await take(store)])
+    await put(store, "limited", queue="mail", now=NOW)
+    limits = {"mail": Limits(1, Rate(1000.0))}
+    await store.claim(Claim("r1", {"mail": 1}, frozenset(WORK), limits), now=NOW)
     await store.timetable.declare([fires_at("nightly")], now=NOW)
     await store.timetable.fire([Fire("nightly", (await scheduled(store, "nightly")).version, NOW, None)], now=NOW)
     await store.timetable.remove("nightly")

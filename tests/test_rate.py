@@ -1,0 +1,93 @@
+"""How often jobs may start, reckoned in one number."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncjobs.errors import ConfigurationError
+from asyncjobs.rate import LATENESS, Rate
+
+NOW = 1_800_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "interval", "burst"),
+    [
+        ("10/s", 100.0, 1), ("50/s", 20.0, 5), ("1000/sec", 1.0, 100), ("100/min", 600.0, 1), ("5/h", 720_000.0, 1),
+        ("1/d", 86_400_000.0, 1), ("3/10s", 10_000 / 3, 1), (" 0.5 / s ", 2000.0, 1), ("90/1.5min", 1000.0, 1),
+    ],
+)  # fmt: skip
+def test_a_rate_is_read_as_people_write_it(text: str, interval: float, burst: int) -> None:
+    rate = Rate.of(text)
+    assert (rate.interval, rate.burst) == (pytest.approx(interval), burst)
+    assert rate.per_second == pytest.approx(1000 / interval)
+    assert Rate.of(text, 7).burst == 7
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10", "10/", "/s", "0/s", "-1/s", "10/0s", "10/week", "1e3/s", "10 per s", "1/9999d", "9999999/s", 10, None]
+)
+def test_what_is_no_rate_is_refused_in_a_sentence(text: Any) -> None:
+    with pytest.raises(ConfigurationError, match="how many jobs may start in which time"):
+        Rate.of(text)
+
+
+@pytest.mark.parametrize("burst", [0, -1, 1.5, True, "3"])
+def test_what_is_no_burst_is_refused_in_a_sentence(burst: Any) -> None:
+    with pytest.raises(ConfigurationError, match="burst="):
+        Rate.of("10/s", burst)
+
+
+def test_a_quiet_rate_has_room_for_a_burst_and_then_for_one_after_each_interval() -> None:
+    rate = Rate(100.0, 3)
+    assert rate.room(0, NOW) == 3
+    spent = rate.spend(0, NOW, 3)
+    assert rate.room(spent, NOW) == 0
+    opens = rate.next_at(spent, NOW)
+    assert NOW + 50 <= opens <= NOW + 100
+    assert rate.room(spent, opens - 1) == 0
+    assert rate.room(spent, opens) == 1
+    assert rate.room(spent, opens + 100) == 2
+
+
+def test_a_clock_that_is_set_back_closes_it_for_no_longer_than_a_full_bucket_takes() -> None:
+    rate = Rate(100.0, 3)
+    spent = rate.spend(0, NOW, 3)
+    long_ago = NOW - 10**9
+    assert rate.next_at(spent, long_ago) <= long_ago + 100
+    assert rate.room(spent, long_ago) == 0
+
+
+@given(interval=st.floats(0.5, 5_000), burst=st.integers(1, 20), late=st.floats(0, 200), seed=st.integers(0, 2**32))
+def test_it_is_never_exceeded_and_reached_when_starts_are_a_little_late(
+    interval: float, burst: int, late: float, seed: int
+) -> None:
+    rate, chance, now, spent, started = Rate(interval, burst), random.Random(seed), float(NOW), 0.0, 0
+    late = min(late, LATENESS * 0.9, interval * 0.4)
+    until = NOW + 400 * interval
+    while now < until:
+        count = rate.room(spent, int(now))
+        if count:
+            spent = rate.spend(spent, int(now), count)
+            started += count
+        now = max(rate.next_at(spent, int(now)), int(now)) + 1 + chance.uniform(0, late)
+        elapsed = now - NOW
+        assert started <= elapsed / interval + burst + 1
+    if interval > 10:  # below, a start a millisecond is not what one claim at a time can reach without a burst
+        assert started >= 0.95 * 400
+
+
+def test_every_room_is_what_next_at_has_promised() -> None:
+    chance = random.Random(1)
+    for _ in range(2000):
+        rate = Rate(chance.uniform(0.3, 10_000), chance.randrange(1, 50))
+        spent = NOW + chance.uniform(-1e5, min(1e5, rate.burst * rate.interval))  # further ahead the clock was set back
+        opens = rate.next_at(spent, NOW)
+        assert (rate.room(spent, NOW) >= 1) == (opens <= NOW)
+        if opens > NOW:
+            assert rate.room(spent, opens) >= 1
