@@ -44,6 +44,7 @@ class Hold(IntEnum):
     NONE = 0
     UNROUTABLE = 1  # no living process knows the task
     ALONE = 2  # its process died twice under it: it waits for an otherwise idle runner
+    KEY = 3  # as many jobs of its key run, or are about to, as may at once
 
 
 @record
@@ -56,6 +57,7 @@ class Policy:
     retry_queue: str | None = None
     timeout: float | None = None
     keep_result: bool = True
+    key_limit: int = 1
 
 
 @record
@@ -92,7 +94,7 @@ class Progress:
 class NewJob:
     """A job as it is handed to a store. `args` and `meta` are JSON in ASCII, which the store doesn't look into.
 
-    A `run_at` at or before the insert's `now` means due at once.
+    A `run_at` at or before the insert's `now` means due at once. Of the jobs of one key no more than `policy.key_limit` run at once.
     """
 
     id: str
@@ -105,6 +107,7 @@ class NewJob:
     policy: Policy = Policy()
     unique_key: str | None = None
     survives: Survives = "power"
+    key: str | None = None
 
 
 @record
@@ -142,6 +145,7 @@ class Job:
     error: Error | None = None
     progress: Progress | None = None
     attempts: tuple[AttemptRecord, ...] = ()
+    key: str | None = None
 
     def view(self, now: int) -> str:
         """The state as people speak of it: adds held, scheduled, retrying and cancelling to the stored five."""
@@ -149,7 +153,7 @@ class Job:
             return "cancelling" if self.cancel_requested else "running"
         if self.state is not State.QUEUED:
             return self.state.value
-        if self.hold is Hold.UNROUTABLE:
+        if self.hold in (Hold.UNROUTABLE, Hold.KEY):
             return "held"
         if self.attempt:
             return "retrying"

@@ -35,6 +35,7 @@ from asyncjobs.errors import (
 from asyncjobs.from_thread import FromThread
 from asyncjobs.handle import JobHandle
 from asyncjobs.job import DEFAULT_PRIORITY, Job, NewJob, State, Survives
+from asyncjobs.key import KeyFunction
 from asyncjobs.life import Life
 from asyncjobs.queue import Queue, queues_of
 from asyncjobs.registry import Registry
@@ -170,6 +171,8 @@ class Jobs:
         retry: Retry | None = None,
         timeout: float | timedelta | None = None,
         priority: int = DEFAULT_PRIORITY,
+        key: str | KeyFunction | None = None,
+        key_limit: int = 1,
         survives: Survives = "power",
         keep_result: bool = True,
     ) -> TaskDecorator: ...
@@ -184,6 +187,8 @@ class Jobs:
         retry: Retry | None = None,
         timeout: float | timedelta | None = None,
         priority: int = DEFAULT_PRIORITY,
+        key: str | KeyFunction | None = None,
+        key_limit: int = 1,
         survives: Survives = "power",
         keep_result: bool = True,
     ) -> Any:
@@ -192,7 +197,9 @@ class Jobs:
         The function stays callable as it was. `async def` runs on the event loop, `def` in a thread. A first parameter
         annotated `JobContext` is filled by the runner. queue: "default", or the only one there is. name: what the store
         calls it, `module:qualname` by default; aliases: names it had before. retry: see `Retry`. timeout: seconds an
-        attempt may run, None for ever. priority: 0 (first) to 3. survives: "power" (an enqueue returns when the job is
+        attempt may run, None for ever. priority: 0 (first) to 3. key: what
+        tells its jobs apart, a parameter's name or a function of the arguments; of one key no more than key_limit run at once, in all
+        processes together, and other keys pass. survives: "power" (an enqueue returns when the job is
         synced to disk), "crash" (when a killed process can't lose it) or "nothing" (at once). keep_result: whether
         `handle.result()` can give what the function returned.
         Raises ConfigurationError, UnknownQueue: at import, where the mistake is.
@@ -208,6 +215,8 @@ class Jobs:
                 retry=retry,
                 timeout=timeout,
                 priority=priority,
+                key=key,
+                key_limit=key_limit,
                 survives=survives,
                 keep_result=keep_result,
             )

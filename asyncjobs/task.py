@@ -16,6 +16,7 @@ from asyncjobs.context import JobContext
 from asyncjobs.errors import ArgumentError, ConfigurationError
 from asyncjobs.handle import JobHandle
 from asyncjobs.job import DEFAULT_PRIORITY, PRIORITIES, Job, NewJob, Policy, State, Survives
+from asyncjobs.key import Key, KeyFunction, scoped
 from asyncjobs.names import MAX_NAME, check_key, check_name
 from asyncjobs.record import record
 from asyncjobs.retry import Retry
@@ -43,6 +44,7 @@ class Options:
     priority: int | None = None
     queue: str | None = None
     unique: str | None = None
+    key: str | None = None
     retry: Retry | None = None
     meta: str = "{}"
 
@@ -65,8 +67,9 @@ class Call(Generic[R]):
         if options is PLAIN:  # nearly always; what follows comes to the same
             args = task.arguments.encode(self.args, self.kwargs)
             return NewJob(
-                id, task.name, task.queue, now, args, priority=task.priority, policy=task.policy, survives=task.survives
-            )
+                id, task.name, task.queue, now, args, priority=task.priority, policy=task.policy, survives=task.survives,
+                key=None if task.key is None else self._key(),
+            )  # fmt: skip
         due = options.run_at if options.run_at is not None else now + round(options.delay * 1000)
         return NewJob(
             id=options.id or id,
@@ -79,7 +82,15 @@ class Call(Generic[R]):
             policy=task.policy if options.retry is None else task.policy_with(options.retry),
             unique_key=options.unique,
             survives=self._survives(),
+            key=self._key(),
         )
+
+    def _key(self) -> str | None:
+        task = self.task
+        key = self.options.key
+        if key is None and task.key is not None:
+            key = task.key.of(self.args, self.kwargs)
+        return None if key is None else scoped(task.name, key)
 
     def _survives(self) -> Survives:
         """The task's word; but whether an id or a key was met is known only once it is written, so these wait for that."""
@@ -122,6 +133,8 @@ class Task(Generic[P, T, R]):
         retry: Retry | None = None,
         timeout: float | timedelta | None = None,
         priority: int = DEFAULT_PRIORITY,
+        key: str | KeyFunction | None = None,
+        key_limit: int = 1,
         survives: Survives = "power",
         keep_result: bool = True,
     ) -> None:
@@ -139,7 +152,8 @@ class Task(Generic[P, T, R]):
         self.takes_context = _takes_context(function)
         self.arguments = Arguments.of(function, skip_first=self.takes_context)
         self.result = Result.of(function)
-        self.policy = _policy(self.retry, _checked_timeout(timeout), keep_result)
+        self.key = None if key is None else Key(key, self.arguments, self.name)
+        self.policy = _policy(self.retry, _checked_timeout(timeout), keep_result, _checked_key_limit(key_limit))
         self._enqueue = enqueue
         functools.update_wrapper(self, function)
 
@@ -169,6 +183,7 @@ class Task(Generic[P, T, R]):
         priority: int | None = None,
         queue: str | None = None,
         unique: str | None = None,
+        key: str | None = None,
         retry: Retry | None = None,
         meta: Mapping[str, object] | None = None,
     ) -> Configured[P, R]:
@@ -176,7 +191,8 @@ class Task(Generic[P, T, R]):
 
         id: makes the call idempotent: the same id again stores nothing new (`created` is False). delay: seconds from now. at:
         an aware datetime. priority: 0 (first) to 3; one step is worth a minute's head start. unique: a key that one queued
-        or running job may hold at a time; a taken one answers with its holder. retry: attempts, backoff and queue for this
+        or running job may hold at a time; a taken one answers with its holder. key: the job's, in place of what the task's
+        `key=` says. retry: attempts, backoff and queue for this
         job (`on=` and `never=` belong to the task). meta: JSON for whoever looks, e.g. a request id; in the job as `ctx.meta`.
         Raises ArgumentError.
         """
@@ -184,6 +200,8 @@ class Task(Generic[P, T, R]):
             check_key(id, "id", MAX_NAME)
         if unique is not None:
             check_key(unique, "unique")
+        if key is not None:
+            check_key(key, "key")
         if delay is not None and at is not None:
             raise ArgumentError("delay= and at= both say when; give one of them")
         _checked_retry(retry, ArgumentError)
@@ -204,6 +222,7 @@ class Task(Generic[P, T, R]):
                 priority=None if priority is None else _checked_priority(priority, ArgumentError),
                 queue=queue,
                 unique=unique,
+                key=key,
                 retry=retry,
                 meta="{}" if meta is None else encode_meta(meta),
             ),
@@ -211,7 +230,7 @@ class Task(Generic[P, T, R]):
 
     def policy_with(self, retry: Retry) -> Policy:
         """The task's policy with another retry."""
-        return _policy(retry, self.policy.timeout, self.policy.keep_result)
+        return _policy(retry, self.policy.timeout, self.policy.keep_result, self.policy.key_limit)
 
 
 def default_name(function: Callable[..., object]) -> str:
@@ -236,7 +255,7 @@ def default_name(function: Callable[..., object]) -> str:
     return f"{module}:{function.__qualname__}"
 
 
-def _policy(retry: Retry, timeout: float | None, keep_result: bool) -> Policy:
+def _policy(retry: Retry, timeout: float | None, keep_result: bool, key_limit: int) -> Policy:
     return Policy(
         max_attempts=retry.attempts,
         backoff=retry.curve,
@@ -244,6 +263,7 @@ def _policy(retry: Retry, timeout: float | None, keep_result: bool) -> Policy:
         retry_queue=retry.queue,
         timeout=timeout,
         keep_result=keep_result,
+        key_limit=key_limit,
     )
 
 
@@ -325,6 +345,12 @@ def _checked_priority(priority: int, error: type[ArgumentError] | type[Configura
     if isinstance(priority, bool) or not isinstance(priority, int) or priority not in PRIORITIES:
         raise error(f"priority={priority!r}: give 0 (first), 1 (the default), 2 or 3 (last)")
     return priority
+
+
+def _checked_key_limit(limit: int) -> int:
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ConfigurationError(f"key_limit={limit!r}: give how many jobs of one key may run at once, from 1")
+    return limit
 
 
 def _checked_survives(survives: Survives) -> Survives:

@@ -22,6 +22,7 @@ FLOORS: dict[str, tuple[int, str]] = {
             "codec",
             "queue",
             "rate",
+            "key",
             "job",
             "retry",
             "outcome",
@@ -67,6 +68,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
 }
 TYPES_ONLY = {
     ("codec", "uuid.UUID"): "the class of a value that is carried; none is made",
+    ("key", "uuid.UUID"): "the class of a value that is read; none is made",
     ("jobs", "starlette.types.ASGIApp"): "what Jobs.web() returns",
 }
 LOCAL_IMPORTS_IN = ("store.opening",)  # a store is imported when its address is given

@@ -86,9 +86,9 @@ class Dispatcher:
             self._alone_since = None
         self._bell.ring()
 
-    def room_made(self, queue: str) -> None:
-        """An attempt of this queue has ended in the store, here or elsewhere: where its limit has kept others back, they may begin."""
-        if queue in self._limits:
+    def room_made(self, queue: str, *, for_a_key: bool) -> None:
+        """An attempt of this queue has ended in the store: where its queue's limit, or its key's, has kept others back, they may begin."""
+        if for_a_key or queue in self._limits:
             self.ring((queue,))
 
     def learn(self, tasks: frozenset[str]) -> None:

@@ -254,7 +254,7 @@ class Runner:
         """The store has recorded the end of an attempt, ours or a dead runner's."""
         if finish.run_at is not None:
             self._dispatcher.ring((finish.queue or job.queue,), finish.run_at)
-        self._dispatcher.room_made(job.queue)
+        self._dispatcher.room_made(job.queue, for_a_key=job.key is not None)
         self._told(job.id)
 
     def _cancel(self, id: str) -> None:

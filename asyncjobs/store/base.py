@@ -260,7 +260,8 @@ class Store(Reader, Protocol):
     async def insert(self, jobs: Sequence[NewJob], *, now: int) -> Sequence[Inserted]:
         """Store these jobs, all or none; one answer each, in order.
 
-        An id that exists changes nothing. A unique key held by a queued or running job answers with the holder's id; within
+        An id that exists changes nothing. A due job with a key is stored with Hold.KEY where as many jobs of that key as its
+        `policy.key_limit` run already or are due without a hold. A unique key held by a queued or running job answers with the holder's id; within
         one batch the first of a key wins. `run_at` in the past counts as due at `now`.
         """
 
@@ -282,7 +283,8 @@ class Store(Reader, Protocol):
         paused queue. A due job that it meets on the way and whose task no living runner knows is held as UNROUTABLE instead;
         one that only a sibling knows is left for it. Never touches a job with a hold.
 
-        Of a queue with limits no more than leaves it, over all runners and with what dead ones still hold until it is settled,
+        Of one key no more than the job's `policy.key_limit` leaves, over all runners: a job that would be one too many and comes
+        before the last that is taken is put aside with Hold.KEY. Of a queue with limits no more than leaves it, over all runners and with what dead ones still hold until it is settled,
         with `at_once` running and with its rate kept. What it takes is spent of the rate, whatever becomes of it.
         """
 
@@ -298,7 +300,7 @@ class Store(Reader, Protocol):
 
         Appends an AttemptRecord (from the job's own runner, started_at and attempt), keeps the last ATTEMPTS_KEPT. A QUEUED
         finish with give_back lowers `attempt` by one. Terminal: finished_at = now, the hold cleared, the unique key let go
-        (None from then on). Either way a cancel request is answered with it: `cancel_requested` is true of running jobs only.
+        (None from then on). Where that makes room for others of its key, the first that Hold.KEY keeps, in claim order, are let go. Either way a cancel request is answered with it: `cancel_requested` is true of running jobs only.
         """
 
     async def beat(self, runner: str, *, now: int) -> Beat:
@@ -326,7 +328,8 @@ class Store(Reader, Protocol):
     # operating
 
     async def cancel(self, ids: Sequence[str], *, now: int) -> Sequence[Cancellation]:
-        """Cancel queued jobs, ask for the end of running ones; one answer each, in order."""
+        """Cancel queued jobs, ask for the end of running ones; one answer each, in order. A queued one makes room for others of its
+        key, as a finish does."""
 
     async def requeue(self, ids: Sequence[str], *, now: int) -> Sequence[bool]:
         """Put ended jobs back: queued, due at `now`, attempt 0, crashes 0, no hold, result, error, progress and finish time

@@ -74,7 +74,11 @@ class MemoryStore:
         for new in jobs:
             holder = new.id if new.id in data.jobs else data.holders.get(new.unique_key or "")
             if holder is None:
-                data.put(_first_record(new, now))
+                job = _first_record(new, now)
+                if _is_one_too_many(job, data, now):
+                    job = replace(job, hold=Hold.KEY)
+                    tally.held(job.queue, 1)
+                data.put(job)
                 tally.inserted(new.queue, new.name, now)
             answers.append(Inserted(holder or new.id, created=holder is None))
         data.add(tally)
@@ -101,14 +105,15 @@ class MemoryStore:
         data, tally = self._write(now)
         chosen: list[tuple[int, Job]] = []
         unknown: set[str] = set()
+        running: Counter[str] = Counter({key: data.running_of(key) for key in list(data.keyed)})
         rooms = {queue: self._room(queue, claim, now) for queue in claim.wants}
         for queue, limit in claim.wants.items():
             if not data.paused.get(queue):
-                mine, nobodys = self._choose(queue, min(limit, rooms[queue]), claim.tasks, now)
+                mine, held = self._choose(queue, min(limit, rooms[queue]), claim.tasks, running, now)
                 chosen += mine
-                unknown.update(job.name for job in nobodys)
-                for job in nobodys:
-                    data.put(replace(job, hold=Hold.UNROUTABLE))
+                unknown.update(job.name for job, hold in held if hold is Hold.UNROUTABLE)
+                for job, hold in held:
+                    data.put(replace(job, hold=hold))
                     tally.held(queue, 1)
         claimed = self._start(claim, chosen, tally, now)
         return self._when_again(claim, claimed, rooms, frozenset(unknown), now)
@@ -149,24 +154,31 @@ class MemoryStore:
             if limit > 0 and not data.paused.get(queue)
             for order, job in data.due(queue, Hold.ALONE, now)
             if job.name in claim.tasks and self._room(queue, claim, now) >= 1
+            if job.key is None or data.running_of(job.key) < job.policy.key_limit
         ]
         claimed = self._start(claim, sorted(candidates, key=self._claim_order)[:1], tally, now)
         return replace(claimed, next_due=None)
 
-    def _choose(self, queue: str, limit: float, tasks: frozenset[str], now: int) -> tuple[list[tuple[int, Job]], list[Job]]:
-        """The first due jobs that this runner knows, and those before the last of them that no living runner does."""
+    def _choose(
+        self, queue: str, limit: float, tasks: frozenset[str], running: Counter[str], now: int
+    ) -> tuple[list[tuple[int, Job]], list[tuple[Job, Hold]]]:
+        """The first due jobs that this runner knows, and those before the last of them that are to be held, and why.
+
+        running: by key, with what this claim has taken, to which it adds.
+        """
         mine: list[tuple[int, Job]] = []
-        nobodys: list[Job] = []
-        if limit <= 0:
-            return mine, nobodys
-        for order, job in self._data.due(queue, Hold.NONE, now):
-            if job.name in tasks:
+        held: list[tuple[Job, Hold]] = []
+        for order, job in self._data.due(queue, Hold.NONE, now) if limit > 0 else ():
+            if job.name in tasks and job.key is not None and running[job.key] >= job.policy.key_limit:
+                held.append((job, Hold.KEY))
+            elif job.name in tasks:
                 mine.append((order, job))
+                running[job.key or ""] += 1
                 if len(mine) == limit:
                     break
             elif not any(job.name in info.tasks for info in self._data.living()):
-                nobodys.append(job)
-        return mine, nobodys
+                held.append((job, Hold.UNROUTABLE))
+        return mine, held
 
     def _claim_order(self, candidate: tuple[int, Job]) -> tuple[int, int]:
         order, job = candidate
@@ -192,9 +204,21 @@ class MemoryStore:
     async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
         data, tally = self._write(now)
         verdicts = [self._finish(finish, tally, now) for finish in finishes]
+        self._make_room([finish.id for finish in finishes], tally, now)
         data.add(tally)
         self._wake(data.jobs[f.id].queue for f, verdict in zip(finishes, verdicts, strict=True) if verdict is Verdict.APPLIED)
         return verdicts
+
+    def _make_room(self, ids: Sequence[str], tally: Tally, now: int) -> None:
+        """These jobs have ended, or left the queue: let go who waited for that."""
+        data = self._data
+        for key in {job.key: None for id in ids if (job := data.jobs.get(id)) is not None and job.key is not None}:
+            held = data.held_by_key(key)
+            room = held[0].policy.key_limit - data.places_taken(key, now) if held else 0
+            for job in held[: max(room, 0)]:
+                data.put(replace(job, hold=Hold.NONE))
+                tally.held(job.queue, -1)
+                self._wake([job.queue])
 
     def _finish(self, finish: Finish, tally: Tally, now: int) -> Verdict:
         job = self._data.jobs.get(finish.id)
@@ -273,6 +297,7 @@ class MemoryStore:
             return Cancellation.REQUESTED
         tally.cancelled_queued(job.queue, job.name, retrying=job.attempt > 0, held=job.hold is not Hold.NONE, now=now)
         self._data.put(replace(job, state=State.CANCELLED, hold=Hold.NONE, finished_at=now, unique_key=None))
+        self._make_room([job.id], tally, now)
         return Cancellation.CANCELLED
 
     async def requeue(self, ids: Sequence[str], *, now: int) -> Sequence[bool]:
@@ -397,7 +422,12 @@ def _first_record(new: NewJob, now: int) -> Job:
     return Job(
         id=new.id, name=new.name, queue=new.queue, state=State.QUEUED, args=new.args, meta=new.meta, priority=new.priority,
         policy=new.policy, survives=new.survives, enqueued_at=now, scheduled_at=run_at, run_at=run_at, unique_key=new.unique_key,
+        key=new.key,
     )  # fmt: skip
+
+
+def _is_one_too_many(job: Job, data: MemoryData, now: int) -> bool:
+    return job.key is not None and job.run_at <= now and data.places_taken(job.key, now) >= job.policy.key_limit
 
 
 def _due_again(job: Job, now: int) -> int:

@@ -26,6 +26,7 @@ class MemoryData:
         self.last_seq = 0
         self.holders: dict[str, str] = {}  # unique key → id of the queued or running job that has it
         self.queued: defaultdict[tuple[str, Hold, int], Line] = defaultdict(list)  # (queue, hold, priority) → (run_at, seq)
+        self.keyed: defaultdict[str, dict[str, None]] = defaultdict(dict)  # key → ids of the queued and running jobs that have it
         self.running: defaultdict[str | None, dict[str, None]] = defaultdict(dict)  # runner → ids
         self.ended: defaultdict[State, Line] = defaultdict(list)  # → (finished_at, seq)
         self.counters: Counter[tuple[str, str]] = Counter()  # keys as in Tally, as those of history
@@ -57,6 +58,8 @@ class MemoryData:
             insort(self.ended[job.state], (job.finished_at or 0, seq))
         if job.unique_key is not None:
             self.holders[job.unique_key] = job.id
+        if job.key is not None and not job.state.ended:
+            self.keyed[job.key][job.id] = None
 
     def remove(self, job: Job) -> None:
         self._unindex(job)
@@ -72,6 +75,8 @@ class MemoryData:
             _discard(self.ended[job.state], (job.finished_at or 0, seq))
         if job.unique_key is not None:
             del self.holders[job.unique_key]
+        if job.key is not None:
+            self.keyed[job.key].pop(job.id, None)
 
     def by_seq(self, seq: int) -> Job:
         return self.jobs[self.ids[seq]]
@@ -102,6 +107,22 @@ class MemoryData:
         """Jobs held as unroutable that somebody who knows these tasks could run."""
         entries = [entry for (_, hold, _), lines in self.queued.items() if hold is Hold.UNROUTABLE for entry in lines]
         return [job for _, seq in entries if (job := self.by_seq(seq)).name in tasks]
+
+    def running_of(self, key: str) -> int:
+        """How many jobs of this key run."""
+        return sum(self.jobs[id].state is State.RUNNING for id in self.keyed[key])
+
+    def places_taken(self, key: str, now: int) -> int:
+        """How many of this key run, or are due without a hold."""
+        jobs = [self.jobs[id] for id in self.keyed[key]]
+        return self.running_of(key) + sum(
+            job.state is State.QUEUED and job.hold is Hold.NONE and job.run_at <= now for job in jobs
+        )
+
+    def held_by_key(self, key: str) -> list[Job]:
+        """The jobs that this key holds, in claim order."""
+        held = [job for id in self.keyed[key] if (job := self.jobs[id]).state is State.QUEUED and job.hold is Hold.KEY]
+        return sorted(held, key=lambda job: (job.run_at + PRIORITY_STEP * job.priority, self.seqs[job.id]))
 
     def living(self) -> Iterator[RunnerInfo]:
         return (info for id, info in self.runners.items() if id in self.alive)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
-from asyncjobs.job import Hold, Job, Progress, State
+from asyncjobs.job import Hold, Job, Policy, Progress, State
 from asyncjobs.outcome import Cancelled, Failed, Finish, Lost, Outcome, Released, Snoozed, Succeeded, TimedOut, settle
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
@@ -193,6 +193,8 @@ class StoreMachine(RuleBasedStateMachine):
                     "delay": st.sampled_from([-1_000, 0, 0, 0, 1_000, 70_000]),
                     "unique_key": st.sampled_from([None, None, KEYS[0], KEYS[0], KEYS[1]]),
                     "survives": st.sampled_from(["power", "crash"]),
+                    "key": st.sampled_from([None, None, "a", "a", "b"]),
+                    "key_limit": st.sampled_from([1, 1, 2]),
                     "again": st.sampled_from([None, None, None, 0, 1, 5]),
                 }
             ),
@@ -204,6 +206,7 @@ class StoreMachine(RuleBasedStateMachine):
         batch = []
         for draft in drafts:
             again, delay = draft.pop("again"), draft.pop("delay")
+            draft["policy"] = Policy(key_limit=draft.pop("key_limit"))
             living = self.stored() if again is not None else []
             id = living[again % len(living)] if living else self.fresh_id()
             batch.append(new(id, run_at=self.now + delay, **draft))
@@ -250,16 +253,33 @@ class StoreMachine(RuleBasedStateMachine):
         self.runners[handle] = replace(self.runners[handle], tasks=frozenset(tasks))
         self.register(handle, self.runners[handle])
 
+    @rule(handle=HANDLES, count=st.integers(2, 3))
+    def fall_due_together(self, handle: int, count: int) -> None:
+        """Jobs of one key that none of them has held back, since they were scheduled."""
+        batch = [new(self.fresh_id(), run_at=self.now + 1, key="together") for _ in range(count)]
+        self.same(lambda side: side.handles[handle].insert(batch, now=self.now))
+        self.now += 1
+
+    @rule(target=attempts, limits=LIMITS, first=HANDLES)
+    def claim_one_each(self, limits: dict[str, Limits], first: int) -> Any:
+        """Both processes, one after the other."""
+        claimed = [self.claimed_by(handle, {"default": 1, "mail": 1}, limits) for handle in (first, 1 - first)]
+        return multiple(*claimed[0], *claimed[1])
+
     @rule(target=attempts, handle=HANDLES, wants=WANTS, limits=LIMITS)
     def claim(self, handle: int, wants: dict[str, int], limits: dict[str, Limits]) -> Any:
+        return multiple(*self.claimed_by(handle, wants, limits))
+
+    def claimed_by(self, handle: int, wants: dict[str, int], limits: dict[str, Limits]) -> list[Attempt]:
         runner = self.runners[handle]
         asked = Claim(runner.id, wants, runner.tasks, limits)
         model, subject = self.both(lambda side: side.handles[handle].claim(asked, now=self.now))
         self.agree("blocked", model.blocked, subject.blocked)
         self.check_limits(asked, model)
+        self.check_keys()
         self.follow_holds(asked)
         self.check_next_due(asked, model.next_due, subject.next_due)
-        return multiple(*self.claimed(model, subject))
+        return self.claimed(model, subject)
 
     def check_limits(self, claim: Claim, claimed: Claimed) -> None:
         """What the model itself must not exceed, by its jobs alone."""
@@ -271,6 +291,14 @@ class StoreMachine(RuleBasedStateMachine):
                 raise Disagreement(f"{len(running)} of {queue} run at once, {limits.at_once} may")
             if limits.rate is not None and len(taken) > limits.rate.burst:
                 raise Disagreement(f"{len(taken)} of {queue} begin at once, {limits.rate.burst} may")
+
+    def check_keys(self) -> None:
+        """Of each key no more run than may, and nobody is held by one that has a place."""
+        jobs = [job for job in self.run(_get(self.sides[0].handles[0], self.ids)) if job is not None and job.key is not None]
+        for key in {job.key for job in jobs}:
+            running = [job for job in jobs if job.key == key and job.state is State.RUNNING]
+            if running and len(running) > max(job.policy.key_limit for job in running):
+                raise Disagreement(f"{len(running)} jobs of key {key} run at once")
 
     def follow_holds(self, claim: Claim) -> None:
         """How many of the jobs that nobody knows a claim meets on its way is the store's affair: the model holds the same."""

@@ -227,10 +227,30 @@ class RateOfOneProcess(MemoryStore):
         return await super().claim(claim, now=now)
 
 
+class KeysOfOneProcess(MemoryStore):
+    """Of a key, only the asking runner's attempts count."""
+
+    async def claim(self, claim: Claim, *, now: int) -> Claimed:
+        data = self._data
+        data.running_of = lambda key: sum(data.jobs[id].key == key for id in data.running[claim.runner])  # type: ignore[method-assign]
+        try:
+            return await super().claim(claim, now=now)
+        finally:
+            del data.running_of
+
+
+class NobodyLetGo(MemoryStore):
+    """A cancelled job leaves those behind it where they are."""
+
+    def _make_room(self, ids: Sequence[str], tally: Tally, now: int) -> None:
+        if any(job.state is not State.CANCELLED for id in ids if (job := self._data.jobs.get(id)) is not None):
+            super()._make_room(ids, tally, now)
+
+
 FAULTS = [
     ClaimUnsorted, FinishUnfenced, RetryIgnoresCancel, ClaimWhilePaused, PruneTheNewest, PruneTheLiving, GiveBackLost, UniqueKeyKept,
     TokenNotGrown, CountersDrift, HoldIgnored, InsertInParts, OrphansByAge, ClockStepForgotten, FiresTwice, PauseForgotten,
-    LimitOfOneProcess, RateOfOneProcess,
+    LimitOfOneProcess, RateOfOneProcess, KeysOfOneProcess, NobodyLetGo,
 ]  # fmt: skip
 
 

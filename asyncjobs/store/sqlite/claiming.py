@@ -7,73 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from asyncjobs.job import PRIORITY_STEP, Job, State
-from asyncjobs.queue import Limits
+from asyncjobs.job import PRIORITY_STEP, Hold, Job
 from asyncjobs.store.base import Claim, Claimed
+from asyncjobs.store.sqlite import keys
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.rows import dumps, job_of
+from asyncjobs.store.sqlite.room import Room
+from asyncjobs.store.sqlite.rows import dumps, job_of, policy_of
 from asyncjobs.store.sqlite.transaction import Transaction
 
 HOLD_AT_ONCE = 500  # jobs of unknown tasks that one claim puts aside; it says so, and the next goes on
-_Suspect = tuple[int, int, int, str, str]  # seq, run_at, priority, queue, name
-_Due = tuple[int, int, str]  # seq, run_at, name
+_Suspect = tuple[int, int, int, str, str, str | None, str]  # seq, run_at, priority, queue, name, key, policy
+_Due = tuple[int, int, str, str | None, str]  # seq, run_at, name, key, policy
 READ_AT_ONCE = 100  # jobs that come as one text, of which SQLite can hold a gigabyte
 LARGE = 1 << 16  # characters of a job that comes by itself
 Candidate = tuple[int, int, int]  # order (run_at + PRIORITY_STEP × priority), seq, run_at
-
-
-@dataclass(slots=True)
-class _Room:
-    """What a queue's limits leave: `count` jobs now."""
-
-    transaction: Transaction
-    queue: str
-    now: int
-    limits: Limits
-    running: int = 0  # in all processes
-    spent_to: float = 0.0  # see Rate
-
-    @classmethod
-    def of(cls, transaction: Transaction, queue: str, claim: Claim, now: int) -> _Room:
-        limits, execute = claim.limits.get(queue), transaction.cursor.execute
-        if limits is None:
-            return cls(transaction, queue, now, _UNLIMITED)
-        room = cls(transaction, queue, now, limits)
-        if limits.at_once is not None:  # the counter is exact, with what this transaction will add to it
-            ((counted,),) = execute(sql.RUNNING_OF, (queue,)).fetchall() or [(0,)]
-            room.running = counted + transaction.tally.counters.get((queue, State.RUNNING), 0)
-        if limits.rate is not None:
-            ((room.spent_to,),) = execute(sql.SPENT, (queue,)).fetchall() or [(0.0,)]
-        return room
-
-    @property
-    def count(self) -> int:
-        at_once, rate = self.limits.at_once, self.limits.rate
-        return min(
-            _MANY if at_once is None else max(at_once - self.running, 0),
-            _MANY if rate is None else rate.room(self.spent_to, self.now),
-        )
-
-    def spend(self, count: int) -> None:
-        """So many begin."""
-        self.running += count
-        if self.limits.rate is not None and count:
-            self.spent_to = self.limits.rate.spend(self.spent_to, self.now, count)
-            self.transaction.cursor.execute(sql.SPEND, (self.queue, self.spent_to))
-
-    @property
-    def is_full(self) -> bool:
-        """As many run as may."""
-        return self.limits.at_once is not None and self.running >= self.limits.at_once
-
-    @property
-    def open_at(self) -> int:
-        """From when on its rate lets one begin, ms."""
-        return 0 if self.limits.rate is None else self.limits.rate.next_at(self.spent_to, self.now)
-
-
-_UNLIMITED = Limits()
-_MANY = 1 << 31
 
 
 @dataclass(slots=True)
@@ -90,11 +37,24 @@ class _Search:
     unknown: set[str] = field(default_factory=set)  # tasks whose jobs were held
     emptied: set[str] = field(default_factory=set)  # queues of which all that waits, for whatever time, was found
     blocked: set[str] = field(default_factory=set)  # queues of which more is due than may run at once
+    keyed: dict[int, tuple[str, int]] = field(default_factory=dict)  # seq → the key and its limit, of candidates that have one
+    running: dict[str, int] = field(default_factory=dict)  # key → how many run, with those that this claim has taken
 
     def queue(self, queue: str, limit: int) -> None:
         """The first `limit` due jobs of this queue that its limits leave room for, and when there is more."""
-        room, upcoming = _Room.of(self.transaction, queue, self.claim, self.now), self.next_due
+        room, upcoming = Room.of(self.transaction, queue, self.claim, self.now), self.next_due
         taken, more = self._find(queue, min(limit, room.count))
+        while too_many := self._too_many(taken):
+            if self.may_hold <= 0:
+                taken = [candidate for candidate in taken if candidate[1] not in too_many]
+                self.emptied.discard(queue)
+                self._more_at(self.now)
+                break
+            self._hold(queue, Hold.KEY, too_many)
+            taken, more = self._find(queue, min(limit, room.count))
+        for _, seq, _ in taken if self.keyed else ():
+            if seq in self.keyed:
+                self.running[self.keyed[seq][0]] += 1
         self.found += taken
         room.spend(len(taken))
         if more and room.is_full:
@@ -107,42 +67,64 @@ class _Search:
     def _find(self, queue: str, limit: int) -> tuple[list[Candidate], list[Candidate]]:
         """The first `limit` due jobs of this queue, and some that come after them where there are more."""
         waiting, found = self.transaction.rows(sql.CLAIMABLE, queue, limit + 1), defaultdict[int, list[_Due]](list)
-        for priority, seq, run_at, name in waiting:
-            found[priority].append((seq, run_at, name))
+        for priority, seq, run_at, name, key, policy in waiting:
+            found[priority].append((seq, run_at, name, key, policy))
         candidates: list[Candidate] = []
         for priority, rows in found.items():
             candidates += self._priority(queue, priority, limit, rows)
         candidates.sort()
         if len(waiting) == len(candidates[:limit]):
             self.emptied.add(queue)
+        else:
+            self.emptied.discard(queue)
         return candidates[:limit], candidates[limit:]
 
     def _priority(self, queue: str, priority: int, limit: int, rows: list[_Due]) -> list[Candidate]:
         """Due ones of this priority; the first that is not due, or beyond the limit, sets next_due."""
         execute, tasks = self.transaction.cursor.execute, self.claim.tasks
         skip: frozenset[str] = frozenset()
-        while any(name not in tasks and run_at <= self.now for _, run_at, name in rows):
-            strange = [(seq, name) for seq, run_at, name in rows if name not in tasks and run_at <= self.now]
+        while any(name not in tasks and run_at <= self.now for _, run_at, name, _, _ in rows):
+            strange = [(seq, name) for seq, run_at, name, _, _ in rows if name not in tasks and run_at <= self.now]
             skip |= self.foreign() & {name for _, name in strange}
             nobodys = [seq for seq, name in strange if name not in skip][: self.may_hold]
             if nobodys:
-                execute(sql.HOLD, (dumps(nobodys),))
-                self.transaction.tally.held(queue, len(nobodys))
+                self._hold(queue, Hold.UNROUTABLE, nobodys)
                 self.unknown |= {name for _, name in strange if name not in skip}
-                self.may_hold -= len(nobodys)
             if self.may_hold <= 0:
                 self._more_at(self.now)
                 rows = [row for row in rows if row[2] in tasks]
                 break
             rows = execute(sql.CLAIMABLE_BUT, (queue, priority, dumps(sorted(skip)), limit + 1)).fetchall()
         due = []
-        for seq, run_at, _ in rows:  # what is due among them is known here
+        for seq, run_at, _, key, policy in rows:  # what is due among them is known here
             if run_at > self.now:
                 # Of a task unknown here, too: a known one may hide behind it, beyond the limit, and it is to be held then.
                 self._more_at(run_at)
                 break
             due.append((run_at + PRIORITY_STEP * priority, seq, run_at))
+            if key is not None:
+                self.keyed[seq] = (key, policy_of(policy).key_limit)
         return due
+
+    def _too_many(self, taken: list[Candidate]) -> list[int]:
+        """Of these, in claim order, the jobs whose key would have more running than it may."""
+        keyed = [(seq, *self.keyed[seq]) for _, seq, _ in taken if seq in self.keyed] if self.keyed else []
+        if unknown := {key for _, key, _ in keyed} - self.running.keys():
+            self.running |= keys.running(self.transaction.cursor, unknown)
+        running, too_many = dict(self.running) if keyed else {}, []
+        for seq, key, limit in keyed:
+            running[key] += 1
+            if running[key] > limit:
+                running[key] -= 1
+                too_many.append(seq)
+        return too_many
+
+    def _hold(self, queue: str, hold: Hold, seqs: list[int]) -> None:
+        """Put as many of these aside as it may."""
+        held = seqs[: self.may_hold]
+        self.transaction.cursor.execute(sql.HOLD, (hold.value, dumps(held)))
+        self.transaction.tally.held(queue, len(held))
+        self.may_hold -= len(held)
 
     def _more_at(self, run_at: int) -> None:
         if self.next_due is None or run_at < self.next_due:
@@ -162,7 +144,7 @@ def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, forei
     alone = _alone(suspects, claim, paused)
     alone_due = min((run_at for _, _, run_at in alone), default=None)
     # All there is begins here: siblings need not look; unless a suspect waits, of whatever task, that one of them may run.
-    transaction.woken -= search.emptied - {queue for _, _, _, queue, _ in suspects}
+    transaction.woken -= search.emptied - {queue for _, _, _, queue, *_ in suspects}
     return Claimed(jobs, search.next_due, alone_due, frozenset(search.unknown), frozenset(search.blocked))
 
 
@@ -171,8 +153,10 @@ def claim_alone(transaction: Transaction, claim: Claim, now: int, *, floor: int)
     now = max(now, transaction.now)
     suspects = _suspects(transaction)
     alone = _alone(suspects, claim, _paused(transaction), at_least=1)
-    rooms = {seq: _Room.of(transaction, queue, claim, now) for seq, _, _, queue, _ in suspects}
-    due = sorted((order, seq, run_at) for order, seq, run_at in alone if run_at <= now and rooms[seq].count >= 1)[:1]
+    rooms = {seq: Room.of(transaction, queue, claim, now) for seq, _, _, queue, *_ in suspects}
+    running = keys.running(transaction.cursor, {key for *_, key, _ in suspects if key is not None})
+    full = {seq for seq, *_, key, policy in suspects if key is not None and running[key] >= policy_of(policy).key_limit}
+    due = sorted(one for one in alone if one[2] <= now and rooms[one[1]].count >= 1 and one[1] not in full)[:1]
     for _, seq, _ in due:
         rooms[seq].spend(1)
     jobs = _start(transaction, claim.runner, due, now, floor, held=True)
@@ -191,7 +175,7 @@ def _suspects(transaction: Transaction) -> list[_Suspect]:
 def _alone(suspects: list[_Suspect], claim: Claim, paused: set[str], *, at_least: int = 0) -> list[Candidate]:
     return [
         (run_at + PRIORITY_STEP * priority, seq, run_at)
-        for seq, run_at, priority, queue, name in suspects
+        for seq, run_at, priority, queue, name, _, _ in suspects
         if queue not in paused and name in claim.tasks and claim.wants.get(queue, -1) >= at_least
     ]
 

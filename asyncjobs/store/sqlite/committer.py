@@ -15,8 +15,8 @@ from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, is_away, unavailable
 from asyncjobs.store.sqlite.files import DATABASE, LOCKS, LOG, Files
 from asyncjobs.store.sqlite.inbox import Inbox
-from asyncjobs.store.sqlite.inserting import ENQUEUED_AT, ID, Row
 from asyncjobs.store.sqlite.log import Log
+from asyncjobs.store.sqlite.rows import ENQUEUED_AT, ID, Row
 from asyncjobs.store.sqlite.siblings import Gate, Waker
 from asyncjobs.store.sqlite.transaction import Operation, Transaction
 

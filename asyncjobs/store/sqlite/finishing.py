@@ -15,11 +15,14 @@ from asyncjobs.store.sqlite.transaction import Transaction
 
 def finish(transaction: Transaction, finishes: Sequence[Finish], now: int) -> list[Verdict]:
     """See Store.finish."""
-    done = _succeed(transaction, finishes, now)
-    return [Verdict.APPLIED if at in done else _one(transaction, finish, now) for at, finish in enumerate(finishes)]
+    keys: dict[str, None] = {}
+    done = _succeed(transaction, finishes, keys, now)
+    verdicts = [Verdict.APPLIED if at in done else _one(transaction, finish, keys, now) for at, finish in enumerate(finishes)]
+    transaction.make_room(keys, now)
+    return verdicts
 
 
-def _succeed(transaction: Transaction, finishes: Sequence[Finish], now: int) -> set[int]:
+def _succeed(transaction: Transaction, finishes: Sequence[Finish], keys: dict[str, None], now: int) -> set[int]:
     """Which of them, by their place, were what nearly all are: first attempts that succeeded. Two statements for all of those."""
     plain = {finish.id: at for at, finish in enumerate(finishes) if _is_plain(finish)}
     if not plain or len({finish.id for finish in finishes}) < len(finishes):  # the first of two with one id counts: one by one
@@ -27,7 +30,8 @@ def _succeed(transaction: Transaction, finishes: Sequence[Finish], now: int) -> 
     asked = dumps([[at, id, finishes[at].token] for id, at in plain.items()])
     found = transaction.rows(sql.SUCCEEDING, asked)
     transaction.cursor.execute(sql.SUCCEED, (now, dumps([[seq, finishes[at].result] for at, seq, *_ in found])))
-    for _, _, queue, name, started_at in found:
+    keys.update((key, None) for *_, key in found if key is not None)
+    for _, _, queue, name, started_at, _ in found:
         transaction.tally.finished(
             queue, name, "succeeded", State.SUCCEEDED,
             queue_after=queue, retrying=False, held=False, ran=now - started_at, now=now,
@@ -46,11 +50,11 @@ def _is_plain(finish: Finish) -> bool:
     )
 
 
-def _one(transaction: Transaction, finish: Finish, now: int) -> Verdict:
+def _one(transaction: Transaction, finish: Finish, keys: dict[str, None], now: int) -> Verdict:
     row = transaction.cursor.execute(sql.TAKEN, (askable(finish.id),)).fetchone()
     if row is None:
         return Verdict.LOST
-    seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts = row
+    seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts, key = row
     if token != finish.token:
         return Verdict.LOST
     if state != schema.RUNNING:
@@ -73,6 +77,8 @@ def _one(transaction: Transaction, finish: Finish, now: int) -> Verdict:
     )  # fmt: skip
     if not ended:
         transaction.woken.add(queue_after)
+    if key is not None:
+        keys[key] = None
     transaction.tally.finished(
         queue, name, finish.outcome, to,
         queue_after=queue_after, retrying=attempt_after > 0, held=hold != 0, ran=now - started_at, now=now,

@@ -9,44 +9,51 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
 
 from asyncjobs.store.base import Inserted
+from asyncjobs.store.sqlite import keys
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.rows import INSERTED
-
-Row = tuple[Any, ...]  # the values of INSERTED
+from asyncjobs.store.sqlite.rows import HOLD, ID, INSERTED, KEYED, QUEUE, UNIQUE_KEY, Row, is_keyed
+from asyncjobs.store.tally import Tally
 
 AT_ONCE = 128  # rows of one statement
 STEP = 8  # between the sizes of which a statement is kept: a place left empty costs as much as a row
 
-ID, QUEUE, UNIQUE_KEY, ENQUEUED_AT = (
-    INSERTED.split(", ").index(column) for column in ("id", "queue", "unique_key", "enqueued_at")
-)
-_EMPTY = (None,) * len(INSERTED.split(", "))
+_PLAIN, _ALL = len(INSERTED.split(", ")), len(KEYED.split(", "))
+_NO_KEY = (None, 0)
 
 
 def insert_all(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> None:
     """Insert these, AT_ONCE at most, in one statement: all or none. Raises IntegrityError where one meets a row that is there."""
-    if len(rows) == 1:
+    if len(rows) == 1 and not is_keyed(rows[0]):
         cursor.execute(sql.INSERT, rows[0])
-    else:
-        places = _places(len(rows))
-        values = chain(chain.from_iterable(rows), _EMPTY * (places - len(rows)), (len(rows),))
-        cursor.execute(sql.insert_many(places), tuple(values))
+        return
+    columns, width, places = INSERTED, _PLAIN, _places(len(rows))
+    if any(map(is_keyed, rows)):
+        columns, width, rows = KEYED, _ALL, [row if is_keyed(row) else row + _NO_KEY for row in rows]
+    values = chain(chain.from_iterable(rows), (None,) * (width * (places - len(rows))), (len(rows),))
+    cursor.execute(sql.insert_many(columns, places), tuple(values))
 
 
-def insert_new(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> list[Inserted]:
-    """Insert those that meet no other; within a transaction."""
+def insert_new(cursor: sqlite3.Cursor, rows: Sequence[Row], tally: Tally) -> list[Inserted]:
+    """Insert those that meet no other, with a hold where their key wants it; within a transaction."""
     answers: list[Inserted] = []
     for start in range(0, len(rows), AT_ONCE):
         some = rows[start : start + AT_ONCE]
         try:
-            insert_all(cursor, some)
+            admitted = keys.admit(cursor, some)
+            insert_all(cursor, admitted)
+            _count_held(admitted, tally)
             answers += all_created(some)
         except sqlite3.IntegrityError:  # the statement is undone, not the transaction
-            answers += [_insert_one(cursor, row) for row in some]
+            answers += [_insert_one(cursor, row, tally) for row in some]
     return answers
+
+
+def _count_held(rows: Sequence[Row], tally: Tally) -> None:
+    for row in rows:
+        if is_keyed(row) and row[HOLD]:
+            tally.held(row[QUEUE], 1)
 
 
 def all_created(rows: Sequence[Row]) -> list[Inserted]:
@@ -54,8 +61,10 @@ def all_created(rows: Sequence[Row]) -> list[Inserted]:
     return [Inserted(row[ID], True) for row in rows]
 
 
-def _insert_one(cursor: sqlite3.Cursor, row: Row) -> Inserted:
-    if cursor.execute(sql.INSERT_NEW, row).rowcount == 1:
+def _insert_one(cursor: sqlite3.Cursor, row: Row, tally: Tally) -> Inserted:
+    [admitted] = keys.admit(cursor, [row])
+    if cursor.execute(sql.INSERT_KEYED if is_keyed(row) else sql.INSERT_NEW, admitted).rowcount == 1:
+        _count_held([admitted], tally)
         return Inserted(row[ID], True)
     if cursor.execute(sql.WHEN_INSERTED, (row[ID],)).fetchone():
         return Inserted(row[ID], False)

@@ -106,7 +106,12 @@ INSERT INTO counters (queue, key, n) VALUES ('', 'schedules', 0)
 # How far each queue's rate is spent; see rate.py.
 _RATES = "CREATE TABLE rates (queue TEXT PRIMARY KEY, spent_to REAL NOT NULL) WITHOUT ROWID"
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED, _SCHEDULES, _RATES)
+_KEYS = """
+ALTER TABLE jobs ADD COLUMN key TEXT;
+CREATE INDEX jobs_keyed ON jobs (key, state, hold, priority, run_at) WHERE key IS NOT NULL
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS)
 VERSION = len(MIGRATIONS)
 
 

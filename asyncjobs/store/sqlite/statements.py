@@ -6,14 +6,20 @@ from functools import lru_cache
 
 from asyncjobs.job import PRIORITIES
 from asyncjobs.store.base import HISTORY_STEP
-from asyncjobs.store.sqlite.rows import COLUMNS, INSERTED
+from asyncjobs.store.sqlite.rows import COLUMNS, INSERTED, KEYED
 
 # the unique index on id
 JOB_BY_ID = f"SELECT {COLUMNS} FROM jobs WHERE id = ?"
 WHEN_INSERTED = "SELECT seq, enqueued_at FROM jobs WHERE id = ?"
-_VALUES = f"({', '.join('?' * len(INSERTED.split(', ')))})"
-INSERT = f"INSERT INTO jobs ({INSERTED}) VALUES {_VALUES}"
+
+
+def _values(columns: str) -> str:
+    return f"({', '.join('?' * len(columns.split(', ')))})"
+
+
+INSERT = f"INSERT INTO jobs ({INSERTED}) VALUES {_values(INSERTED)}"
 INSERT_NEW = f"{INSERT} ON CONFLICT DO NOTHING"
+INSERT_KEYED = f"INSERT INTO jobs ({KEYED}) VALUES {_values(KEYED)} ON CONFLICT DO NOTHING"
 
 # jobs_unique
 HOLDER = "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND state < 2"
@@ -24,16 +30,16 @@ HOLDER = "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AN
 # jobs_claimable: one seek a priority; the first row that is not due, or is one too many, tells when to ask again
 _CLAIMABLE = """
 SELECT * FROM (
-    SELECT {priority} AS priority, seq, run_at, name FROM jobs
+    SELECT {priority} AS priority, seq, run_at, name, key, iif(key IS NULL, NULL, policy) AS policy FROM jobs
     WHERE queue = ?1 AND priority = {priority} AND state = 0 AND hold = 0 ORDER BY run_at, seq LIMIT ?2
 )
 """
 CLAIMABLE = f"""
-SELECT json_group_array(json_array(priority, seq, run_at, name))
+SELECT json_group_array(json_array(priority, seq, run_at, name, key, policy))
 FROM ({" UNION ALL ".join(_CLAIMABLE.format(priority=priority) for priority in PRIORITIES)})
 """
 CLAIMABLE_BUT = """
-SELECT seq, run_at, name FROM jobs
+SELECT seq, run_at, name, key, policy FROM jobs
 WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0 AND name NOT IN (SELECT value FROM json_each(?))
 ORDER BY run_at, seq LIMIT ?
 """
@@ -54,7 +60,7 @@ MAKE_DUE = f"""
 UPDATE jobs SET {_AGAIN} WHERE state = 0 AND queue = :queue AND priority = :priority AND hold = 0 AND {_NOT_SET}
 """
 # jobs_held: they must not wait either, once nothing holds them
-MAKE_HELD_DUE = f"UPDATE jobs SET {_AGAIN} WHERE state = 0 AND hold IN (1, 2) AND hold <> 0 AND {_NOT_SET}"
+MAKE_HELD_DUE = f"UPDATE jobs SET {_AGAIN} WHERE state = 0 AND hold IN (1, 2, 3) AND hold <> 0 AND {_NOT_SET}"
 
 # the primary key; STARTED answers in no order, so the caller sorts
 START = """
@@ -68,10 +74,8 @@ SELECT json_group_array(
 FROM jobs WHERE seq IN (SELECT value FROM json_each(?2))
 """
 STARTED_LARGE = f"SELECT seq, {COLUMNS} FROM jobs WHERE seq IN (SELECT value FROM json_each(?))"
-HOLD = "UPDATE jobs SET hold = 1 WHERE seq IN (SELECT value FROM json_each(?))"
-TAKEN = (
-    "SELECT seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts FROM jobs WHERE id = ?"
-)
+HOLD = "UPDATE jobs SET hold = ? WHERE seq IN (SELECT value FROM json_each(?))"
+TAKEN = "SELECT seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts, key FROM jobs WHERE id = ?"
 FINISH = """
 UPDATE jobs SET state = ?, queue = ?, run_at = coalesce(?, run_at), attempt = ?, crashes = ?, hold = ?, cancel_requested = 0,
     finished_at = ?, result = ?, error = ?, attempts = ?, progress = coalesce(?, progress), unique_key = CASE WHEN ? THEN NULL ELSE unique_key END
@@ -79,7 +83,7 @@ WHERE seq = ?
 """
 # the unique index on id, then the primary key: FINISH for what nearly every job comes to, a first attempt that succeeds
 SUCCEEDING = """
-SELECT json_group_array(json_array(json_extract(value, '$[0]'), seq, queue, name, started_at))
+SELECT json_group_array(json_array(json_extract(value, '$[0]'), seq, queue, name, started_at, jobs.key))
 FROM json_each(?) CROSS JOIN jobs ON jobs.id = json_extract(value, '$[1]')
 WHERE token = json_extract(value, '$[2]') AND state = 1 AND attempts IS NULL
 """
@@ -90,7 +94,7 @@ FROM json_each(?2) WHERE seq = json_extract(value, '$[0]')
 """
 CANCEL_QUEUED = "UPDATE jobs SET state = 4, hold = 0, finished_at = ?, unique_key = NULL WHERE seq = ?"
 CANCEL_RUNNING = "UPDATE jobs SET cancel_requested = 1 WHERE seq = ?"
-TO_CANCEL = "SELECT seq, state, queue, name, attempt, hold FROM jobs WHERE id = ?"
+TO_CANCEL = "SELECT seq, state, queue, name, attempt, hold, key FROM jobs WHERE id = ?"
 REQUEUE = """
 UPDATE jobs SET state = 0, run_at = ?, attempt = 0, crashes = 0, result = NULL, error = NULL, progress = NULL, finished_at = NULL
 WHERE seq = ?
@@ -99,13 +103,34 @@ ABANDON = "UPDATE jobs SET crashes = ? WHERE id = ? AND token = ? AND state = 1"
 NOTE = "UPDATE jobs SET progress = ? WHERE id = ? AND token = ? AND state = 1"
 
 # jobs_held
-ALONE = "SELECT seq, run_at, priority, queue, name FROM jobs WHERE state = 0 AND hold = 2 AND hold <> 0 LIMIT 1000"
+ALONE = "SELECT seq, run_at, priority, queue, name, key, policy FROM jobs WHERE state = 0 AND hold = 2 AND hold <> 0 LIMIT 1000"
 ANY_UNROUTABLE = "SELECT 1 FROM jobs WHERE state = 0 AND hold = 1 AND hold <> 0 LIMIT 1"
 UNHOLD = """
 UPDATE jobs SET hold = 0 WHERE seq IN (
     SELECT seq FROM jobs WHERE state = 0 AND hold = 1 AND hold <> 0 AND name IN (SELECT value FROM json_each(?)) LIMIT ?
 ) RETURNING queue
 """
+
+# jobs_keyed; how many of one key take its places: those that run, and of those that are due and not held as many as matter
+_DUE_OF_KEY = """
+(SELECT count(*) FROM (
+    SELECT 1 FROM jobs WHERE key = ?1 AND state = 0 AND hold = 0 AND priority = {priority} AND run_at <= ?2 LIMIT ?3
+))
+"""
+KEY_TAKEN = f"""
+SELECT (SELECT count(*) FROM jobs WHERE key = ?1 AND state = 1) + {" + ".join(_DUE_OF_KEY.format(priority=p) for p in PRIORITIES)}
+"""
+KEYS_RUNNING = """
+SELECT value, (SELECT count(*) FROM jobs WHERE jobs.key = value AND state = 1) FROM json_each(?)
+"""
+KEY_HELD = "SELECT policy FROM jobs WHERE key = ? AND state = 0 AND hold = 3 LIMIT 1"
+_HELD_OF_KEY = """
+SELECT * FROM (
+    SELECT {priority} AS priority, seq, run_at, queue FROM jobs
+    WHERE key = ?1 AND state = 0 AND hold = 3 AND priority = {priority} ORDER BY run_at, seq LIMIT ?2
+)
+"""
+HELD_BY_KEY = " UNION ALL ".join(_HELD_OF_KEY.format(priority=priority) for priority in PRIORITIES)
 
 # jobs_running
 HELD = "SELECT id, token, cancel_requested FROM jobs WHERE state = 1 AND runner = ?"
@@ -173,6 +198,6 @@ RESUME = "UPDATE pauses SET paused = 0, changed_at = ? WHERE queue = ?"
 
 
 @lru_cache(maxsize=64)
-def insert_many(places: int) -> str:
-    """INSERT of so many rows at most; how many it is comes last."""
-    return f"INSERT INTO jobs ({INSERTED}) SELECT * FROM (VALUES {', '.join([_VALUES] * places)}) LIMIT ?"
+def insert_many(columns: str, places: int) -> str:
+    """INSERT of so many rows at most, of INSERTED or KEYED; how many it is comes last."""
+    return f"INSERT INTO jobs ({columns}) SELECT * FROM (VALUES {', '.join([_values(columns)] * places)}) LIMIT ?"

@@ -378,7 +378,7 @@ def _cancel(transaction: Transaction, id: str, now: int) -> Cancellation:
     row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
     if row is None:
         return Cancellation.UNKNOWN
-    seq, state, queue, name, attempt, hold = row
+    seq, state, queue, name, attempt, hold, key = row
     if state >= schema.SUCCEEDED:
         return Cancellation.ENDED
     if state == schema.RUNNING:
@@ -386,6 +386,8 @@ def _cancel(transaction: Transaction, id: str, now: int) -> Cancellation:
         return Cancellation.REQUESTED
     transaction.cursor.execute(sql.CANCEL_QUEUED, (now, seq))
     transaction.tally.cancelled_queued(queue, name, retrying=attempt > 0, held=hold != 0, now=now)
+    if key is not None:
+        transaction.make_room([key], now)
     return Cancellation.CANCELLED
 
 

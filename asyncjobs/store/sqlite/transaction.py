@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import islice
 from typing import Any
 
 from asyncjobs.store.base import Inserted
-from asyncjobs.store.sqlite import inserting
+from asyncjobs.store.sqlite import inserting, keys
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.inserting import ID, QUEUE, UNIQUE_KEY, Row
-from asyncjobs.store.sqlite.rows import dumps
+from asyncjobs.store.sqlite.rows import ID, QUEUE, UNIQUE_KEY, Row, dumps, is_keyed
 from asyncjobs.store.tally import Tally
 
 UNCOUNTED = 1_000  # inserts that may wait to be counted: what a reader of the counters has to look through
@@ -95,7 +94,8 @@ class Transaction:
             rows <= inserting.AT_ONCE
             and self.inserted_to + rows - self.counted_to <= UNCOUNTED
             and all(operation.act is None for operation in operations)
-            and all(row[UNIQUE_KEY] is None for operation in operations for row in operation.inserts)  # these often meet others
+            # A unique key often meets another, and a key wants counting.
+            and not any(row[UNIQUE_KEY] is not None or is_keyed(row) for operation in operations for row in operation.inserts)
         )
 
     def _insert_alone(self, operations: Sequence[Operation]) -> bool:
@@ -116,10 +116,16 @@ class Transaction:
 
     def insert(self, rows: Sequence[Row]) -> list[Inserted]:
         """Insert those that meet no other, and say what became of each."""
-        answers = inserting.insert_new(self.cursor, rows)
+        answers = inserting.insert_new(self.cursor, rows, self.tally)
         self._has_inserted()
         self.woken.update(row[QUEUE] for row, answer in zip(rows, answers, strict=True) if answer.created)
         return answers
+
+    def make_room(self, of_keys: Iterable[str], now: int) -> None:
+        """Jobs of these keys have ended, or left the queue: let go who waited for that."""
+        for queue in keys.release(self.cursor, of_keys, now):
+            self.tally.held(queue, -1)
+            self.woken.add(queue)
 
     def _has_inserted(self) -> None:
         """A connection that has inserted nothing yet says 0."""

@@ -21,7 +21,7 @@ from asyncjobs.store.base import Inserted
 from asyncjobs.store.sqlite.committer import Committer, Failure, failure_of
 from asyncjobs.store.sqlite.connection import Hopper, code_of
 from asyncjobs.store.sqlite.inbox import Inbox
-from asyncjobs.store.sqlite.inserting import Row
+from asyncjobs.store.sqlite.rows import Row
 from asyncjobs.store.sqlite.schema import quoted
 from asyncjobs.store.sqlite.siblings import Gate, Waker
 from asyncjobs.store.sqlite.transaction import Operation, Rank, Transaction

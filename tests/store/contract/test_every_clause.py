@@ -69,6 +69,34 @@ CLAUSES: dict[str, dict[str, list[str]]] = {
         "test_pause": ["test_nothing_is_claimed_from_a_paused_queue_in_any_process", "test_a_pause_holds_over_restarts"],
         "test_alone": ["test_claim_never_takes_it", "test_claim_alone_takes_one"],
         "test_unroutable": ["test_a_due_job_that_nobody_knows_is_held_and_burns_no_attempt"],
+        "test_limits": [
+            "test_no_more_run_at_once_than_may_in_all_processes_together",
+            "test_many_claims_in_flight_do_not_exceed_it",
+            "test_a_limit_counts_what_the_dead_still_hold_until_it_is_settled",
+            "test_no_more_start_than_the_rate_has_room_for_in_all_processes_together",
+            "test_a_rate_goes_on_where_it_was_after_a_restart",
+            "test_a_rate_over_half_a_minute_is_kept_to_a_hundredth",
+        ],
+        "test_keys": [
+            "test_of_one_key_one_runs_at_a_time_and_other_keys_pass",
+            "test_the_end_of_one_lets_the_next_go_in_claim_order",
+            "test_any_end_of_an_attempt_makes_room",
+            "test_many_claims_in_flight_take_one_of_each_key",
+            "test_a_key_that_a_dead_process_holds_is_free_when_its_job_is_taken_over",
+            "test_one_that_is_cancelled_while_it_waits_makes_room",
+            "test_a_scheduled_job_takes_no_place_before_it_is_due",
+        ],
+    },
+    "one fire for each time": {
+        "test_timetable": [
+            "test_a_fire_inserts_its_jobs_and_moves_on_in_one_change",
+            "test_of_processes_that_fire_for_the_same_time_one_does",
+            "test_a_fire_of_what_was_changed_meanwhile_is_void",
+            "test_put_takes_the_place_of_the_version_that_it_names_alone",
+            "test_what_is_declared_as_before_stays_as_it_was_changed",
+            "test_no_version_comes_twice",
+            "test_beat_tells_of_every_change",
+        ],
     },
     "attempt and token grow by one": {
         "test_claim": [

@@ -72,6 +72,10 @@ INDEX = {
     "RUNNING_RUNNERS": "jobs_running",
     "ORPHANS": "jobs_running",
     "OLD": "jobs_ended",
+    "KEY_TAKEN": "jobs_keyed",
+    "KEYS_RUNNING": "jobs_keyed",
+    "KEY_HELD": "jobs_keyed",
+    "HELD_BY_KEY": "jobs_keyed",
     "NOT_COUNTED": PRIMARY,
 }
 WHOLE_INDEX = {"RUNNING", "RUNNING_RUNNERS"}  # of running jobs, which are few: all of it is what they want
@@ -88,6 +92,7 @@ NOT_OF_JOBS = {
     "LAST_VERSION",
     "INSERT",
     "INSERT_NEW",
+    "INSERT_KEYED",
     "COUNT",
     "ALL_COUNTED",
     "COUNTERS",
@@ -124,6 +129,7 @@ def test_every_statement_is_spoken_for() -> None:
     assert {name for name in vars(sql) if name.isupper() and name[0] != "_"} - {
         "COLUMNS",
         "INSERTED",
+        "KEYED",
         "HISTORY_STEP",
         "PRIORITIES",
     } == set(INDEX) | NOT_OF_JOBS
@@ -226,6 +232,8 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await store.set_paused("default", False, now=NOW)
     await end(store, *[success(job) for job in await take(store)])
     await put(store, "limited", queue="mail", now=NOW)
+    await put(store, "k1", "k2", "k1", key="a", queue="keyed", now=NOW)
+    await end(store, success((await claim(store, wants={"keyed": 5})).jobs[0]))
     limits = {"mail": Limits(1, Rate(1000.0))}
     await store.claim(Claim("r1", {"mail": 1}, frozenset(WORK), limits), now=NOW)
     await store.timetable.declare([fires_at("nightly")], now=NOW)
