@@ -13,6 +13,7 @@ job = await jobs.enqueue(send_welcome, user_id=7)
 
 from asyncjobs.context import JobContext, current_job
 from asyncjobs.errors import (
+    AlreadyEnqueued,
     AlreadyStarted,
     ArgumentError,
     AsyncJobsError,
@@ -47,9 +48,11 @@ from asyncjobs.schedule import Pause, Schedule
 from asyncjobs.stats import Snapshot
 from asyncjobs.store.base import Cancellation, HistoryBucket, Page
 from asyncjobs.task import Call, Task
+from asyncjobs.unique import Unique
 from asyncjobs.version import VERSION as __version__
 
 __all__ = [
+    "AlreadyEnqueued",
     "AlreadyStarted",
     "ArgumentError",
     "AsyncJobsError",
@@ -89,6 +92,7 @@ __all__ = [
     "StoreMismatch",
     "StoreUnavailable",
     "Task",
+    "Unique",
     "UnknownQueue",
     "UnknownSchedule",
     "UnknownTask",

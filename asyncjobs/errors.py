@@ -119,6 +119,17 @@ class UnknownSchedule(AsyncJobsError, LookupError):
         )
 
 
+class AlreadyEnqueued(AsyncJobsError, RuntimeError):
+    """A unique job was there already, and `Unique(conflict="raise")` wants to know; `id` is its."""
+
+    def __init__(self, id: str, key: str) -> None:
+        super().__init__(
+            f"job {id} holds the unique key {key!r}; nothing was enqueued. Ask after that one with `await jobs.get({id!r})`, or let the "
+            "enqueue answer with it: Unique(conflict='existing')."
+        )
+        self.id = id
+
+
 class UnknownTask(AsyncJobsError, LookupError):
     """A task name that is not registered with this `Jobs`, or a function that was never decorated."""
 

@@ -58,6 +58,7 @@ class Policy:
     timeout: float | None = None
     keep_result: bool = True
     key_limit: int = 1
+    unique_until_started: bool = False
 
 
 @record
@@ -95,6 +96,8 @@ class NewJob:
     """A job as it is handed to a store. `args` and `meta` are JSON in ASCII, which the store doesn't look into.
 
     A `run_at` at or before the insert's `now` means due at once. Of the jobs of one key no more than `policy.key_limit` run at once.
+    unique_key: held while queued and running, or with `policy.unique_until_started` until the first attempt begins; with unique_for
+    so many ms from the insert, whatever becomes of the job. replaces: of the holder, while that waits for its first attempt.
     """
 
     id: str
@@ -108,6 +111,8 @@ class NewJob:
     unique_key: str | None = None
     survives: Survives = "power"
     key: str | None = None
+    unique_for: int | None = None
+    replaces: bool = False
 
 
 @record

@@ -19,6 +19,7 @@ from asyncjobs.context import JobContext
 from asyncjobs.cron import Cron, Every
 from asyncjobs.endings import Endings
 from asyncjobs.errors import (
+    AlreadyEnqueued,
     AlreadyStarted,
     ArgumentError,
     ConfigurationError,
@@ -48,6 +49,7 @@ from asyncjobs.stats import WINDOW, Snapshot, snapshot
 from asyncjobs.store.base import Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
 from asyncjobs.store.opening import open_store
 from asyncjobs.task import PLAIN, Call, Configured, Task
+from asyncjobs.unique import Unique
 from asyncjobs.version import VERSION
 from asyncjobs.web.access import Auth
 from asyncjobs.web.app import web_app
@@ -171,6 +173,7 @@ class Jobs:
         retry: Retry | None = None,
         timeout: float | timedelta | None = None,
         priority: int = DEFAULT_PRIORITY,
+        unique: bool | str | Sequence[str] | KeyFunction | Unique | None = None,
         key: str | KeyFunction | None = None,
         key_limit: int = 1,
         survives: Survives = "power",
@@ -187,6 +190,7 @@ class Jobs:
         retry: Retry | None = None,
         timeout: float | timedelta | None = None,
         priority: int = DEFAULT_PRIORITY,
+        unique: bool | str | Sequence[str] | KeyFunction | Unique | None = None,
         key: str | KeyFunction | None = None,
         key_limit: int = 1,
         survives: Survives = "power",
@@ -197,7 +201,8 @@ class Jobs:
         The function stays callable as it was. `async def` runs on the event loop, `def` in a thread. A first parameter
         annotated `JobContext` is filled by the runner. queue: "default", or the only one there is. name: what the store
         calls it, `module:qualname` by default; aliases: names it had before. retry: see `Retry`. timeout: seconds an
-        attempt may run, None for ever. priority: 0 (first) to 3. key: what
+        attempt may run, None for ever. priority: 0 (first) to 3. unique: True for one job
+        of the same arguments at a time, queued or running; names of parameters, or a function of them, to compare; or a `Unique`. key: what
         tells its jobs apart, a parameter's name or a function of the arguments; of one key no more than key_limit run at once, in all
         processes together, and other keys pass. survives: "power" (an enqueue returns when the job is
         synced to disk), "crash" (when a killed process can't lose it) or "nothing" (at once). keep_result: whether
@@ -215,6 +220,7 @@ class Jobs:
                 retry=retry,
                 timeout=timeout,
                 priority=priority,
+                unique=None if unique is False else unique,
                 key=key,
                 key_limit=key_limit,
                 survives=survives,
@@ -321,7 +327,7 @@ class Jobs:
     async def enqueue_many(self, calls: Iterable[Call[Any]]) -> list[JobHandle[Any]]:
         """Store these calls (`task.call(...)`, `task.options(...).call(...)`) in one transaction: all, or none.
 
-        One handle each, in order. Raises as `enqueue` does.
+        One handle each, in order. Raises as `enqueue` does, but not AlreadyEnqueued: `created` tells.
         """
         runner = self._living()
         now = self._clock.now()
@@ -338,7 +344,10 @@ class Jobs:
     async def _enqueue_call(self, call: Call[A]) -> JobHandle[A]:
         runner = self._living()
         now = self._clock.now()
-        (inserted,) = await self._insert(runner, [self._new_job(call, now)], now)
+        job = self._new_job(call, now)
+        (inserted,) = await self._insert(runner, [job], now)
+        if inserted.id != job.id and call.unique is not None and call.unique.unique.conflict == "raise":
+            raise AlreadyEnqueued(inserted.id, job.unique_key or "")
         return JobHandle(self, inserted.id, inserted.created)
 
     async def _enqueue_again(self, job: NewJob) -> JobHandle[Any]:

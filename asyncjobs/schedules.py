@@ -188,7 +188,13 @@ class Schedules:
         _check_overlap(catch_up, _checked_choice("overlap", overlap, Overlap))
         job = replace(self._template(call), id="", run_at=0)
         if overlap == "skip":
-            job = replace(job, unique_key=f"schedule:{name}")
+            policy = replace(job.policy, unique_until_started=False)
+            job = replace(job, unique_key=f"schedule:{name}", unique_for=None, replaces=False, policy=policy)
+        elif job.unique_for is not None or job.replaces:
+            raise ConfigurationError(
+                f"schedule {name!r}: overlap='allow' and a task with Unique(within=...) or Unique(conflict='replace') do not go "
+                "together; overlap='skip' enqueues one at a time"
+            )
         return Schedule(name, times.text, job, None, catch_up=catch_up, jitter=_checked_jitter(jitter))
 
 

@@ -7,6 +7,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, get_args
@@ -20,6 +21,7 @@ from asyncjobs.key import Key, KeyFunction, scoped
 from asyncjobs.names import MAX_NAME, check_key, check_name
 from asyncjobs.record import record
 from asyncjobs.retry import Retry
+from asyncjobs.unique import Unique, UniqueCalls, meant
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,7 +45,7 @@ class Options:
     run_at: int | None = None
     priority: int | None = None
     queue: str | None = None
-    unique: str | None = None
+    unique: UniqueCalls | None = None
     key: str | None = None
     retry: Retry | None = None
     meta: str = "{}"
@@ -64,14 +66,14 @@ class Call(Generic[R]):
     def new_job(self, id: str, now: int) -> NewJob:
         """The job that this call asks for. Raises ArgumentError where the arguments don't fit; touches nothing."""
         task, options = self.task, self.options
-        if options is PLAIN:  # nearly always; what follows comes to the same
+        if options is PLAIN and task.unique is None:  # nearly always; what follows comes to the same
             args = task.arguments.encode(self.args, self.kwargs)
             return NewJob(
                 id, task.name, task.queue, now, args, priority=task.priority, policy=task.policy, survives=task.survives,
                 key=None if task.key is None else self._key(),
             )  # fmt: skip
         due = options.run_at if options.run_at is not None else now + round(options.delay * 1000)
-        return NewJob(
+        job = NewJob(
             id=options.id or id,
             name=task.name,
             queue=options.queue or task.queue,
@@ -80,10 +82,15 @@ class Call(Generic[R]):
             meta=options.meta,
             priority=task.priority if options.priority is None else options.priority,
             policy=task.policy if options.retry is None else task.policy_with(options.retry),
-            unique_key=options.unique,
             survives=self._survives(),
             key=self._key(),
         )
+        return job if self.unique is None else self.unique.apply(job, self.args, self.kwargs)
+
+    @property
+    def unique(self) -> UniqueCalls | None:
+        """What makes this call and others the same, if anything does."""
+        return self.task.unique if self.options.unique is None else self.options.unique
 
     def _key(self) -> str | None:
         task = self.task
@@ -94,7 +101,7 @@ class Call(Generic[R]):
 
     def _survives(self) -> Survives:
         """The task's word; but whether an id or a key was met is known only once it is written, so these wait for that."""
-        met = self.options.id is not None or self.options.unique is not None
+        met = self.options.id is not None or self.unique is not None
         return "crash" if met and self.task.survives == "nothing" else self.task.survives
 
 
@@ -133,6 +140,7 @@ class Task(Generic[P, T, R]):
         retry: Retry | None = None,
         timeout: float | timedelta | None = None,
         priority: int = DEFAULT_PRIORITY,
+        unique: object = None,
         key: str | KeyFunction | None = None,
         key_limit: int = 1,
         survives: Survives = "power",
@@ -152,6 +160,7 @@ class Task(Generic[P, T, R]):
         self.takes_context = _takes_context(function)
         self.arguments = Arguments.of(function, skip_first=self.takes_context)
         self.result = Result.of(function)
+        self.unique = None if unique is None else UniqueCalls(meant(unique, text_is_key=False), self.arguments, self.name)
         self.key = None if key is None else Key(key, self.arguments, self.name)
         self.policy = _policy(self.retry, _checked_timeout(timeout), keep_result, _checked_key_limit(key_limit))
         self._enqueue = enqueue
@@ -182,7 +191,9 @@ class Task(Generic[P, T, R]):
         at: datetime | None = None,
         priority: int | None = None,
         queue: str | None = None,
-        unique: str | None = None,
+        unique: str | Unique | None = None,
+        debounce: float | timedelta | None = None,
+        throttle: float | timedelta | None = None,
         key: str | None = None,
         retry: Retry | None = None,
         meta: Mapping[str, object] | None = None,
@@ -191,15 +202,19 @@ class Task(Generic[P, T, R]):
 
         id: makes the call idempotent: the same id again stores nothing new (`created` is False). delay: seconds from now. at:
         an aware datetime. priority: 0 (first) to 3; one step is worth a minute's head start. unique: a key that one queued
-        or running job may hold at a time; a taken one answers with its holder. key: the job's, in place of what the task's
+        or running job may hold at a time, and a taken one answers with its holder; or a `Unique`. debounce: the job begins so many
+        seconds from now, and each such call before it has begun pushes that back and replaces its arguments. throttle: after such a
+        call the next ones within so many seconds do nothing. Both tell the same calls by `unique`, or by their arguments. key: the job's, in place of what the task's
         `key=` says. retry: attempts, backoff and queue for this
         job (`on=` and `never=` belong to the task). meta: JSON for whoever looks, e.g. a request id; in the job as `ctx.meta`.
         Raises ArgumentError.
         """
         if id is not None:
             check_key(id, "id", MAX_NAME)
-        if unique is not None:
+        if unique is not None and not isinstance(unique, Unique):
             check_key(unique, "unique")
+        if debounce is not None and (delay is not None or at is not None):
+            raise ArgumentError("debounce= says when; delay= and at= do not go with it")
         if key is not None:
             check_key(key, "key")
         if delay is not None and at is not None:
@@ -217,16 +232,35 @@ class Task(Generic[P, T, R]):
             self,
             Options(
                 id=id,
-                delay=0.0 if delay is None else _checked_delay(delay),
+                delay=0.0 if delay is None and debounce is None else _checked_delay(debounce if delay is None else delay),  # type: ignore[arg-type]
                 run_at=None if at is None else _checked_at(at),
                 priority=None if priority is None else _checked_priority(priority, ArgumentError),
                 queue=queue,
-                unique=unique,
+                unique=self._unique_calls(unique, debounce, throttle),
                 key=key,
                 retry=retry,
                 meta="{}" if meta is None else encode_meta(meta),
             ),
         )
+
+    def _unique_calls(
+        self, unique: str | Unique | None, debounce: float | timedelta | None, throttle: float | timedelta | None
+    ) -> UniqueCalls | None:
+        if unique is None and debounce is None and throttle is None:
+            return None
+        if debounce is not None and throttle is not None:
+            raise ArgumentError("debounce= takes the last of several calls, throttle= the first; give one of them")
+        try:
+            same = (self.unique.unique if self.unique else Unique()) if unique is None else meant(unique, text_is_key=True)
+            if debounce is not None:
+                same = replace(same, until="started", within=None, conflict="replace")
+            elif throttle is not None:
+                same = replace(
+                    same, until="finished", within=throttle, conflict="existing" if same.conflict == "replace" else same.conflict
+                )
+            return UniqueCalls(same, self.arguments, self.name)
+        except ConfigurationError as error:
+            raise ArgumentError(str(error)) from error
 
     def policy_with(self, retry: Retry) -> Policy:
         """The task's policy with another retry."""

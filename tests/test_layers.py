@@ -23,6 +23,7 @@ FLOORS: dict[str, tuple[int, str]] = {
             "queue",
             "rate",
             "key",
+            "unique",
             "job",
             "retry",
             "outcome",

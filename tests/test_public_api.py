@@ -9,6 +9,7 @@ from importlib.resources import files
 import asyncjobs
 
 NAMES = [
+    "AlreadyEnqueued",
     "AlreadyStarted",
     "ArgumentError",
     "AsyncJobsError",
@@ -48,6 +49,7 @@ NAMES = [
     "StoreMismatch",
     "StoreUnavailable",
     "Task",
+    "Unique",
     "UnknownSchedule",
     "UnknownQueue",
     "UnknownTask",

@@ -82,6 +82,15 @@ class Arguments:
         except RecursionError as error:
             raise ArgumentError(f"{self._name}: an argument {TooDeep()}") from error
 
+    def values(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
+        """What each parameter gets in this call, which fits, as JSON has it; defaults included. Raises `ArgumentError`."""
+        plan, bound = self._plan or self._ready(), self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        try:
+            return {name: _encode_parameter(plan, name, value) for name, value in bound.arguments.items()}
+        except Misfit as misfit:
+            raise ArgumentError(f"{self._name}: {misfit}") from misfit
+
     def decode(self, text: str) -> tuple[tuple[object, ...], dict[str, object]]:
         """The call that `encode` was given, to be made as `function(*args, **kwargs)`.
 
@@ -230,6 +239,17 @@ def _at(converter: Converter, name: str, value: object) -> object:
     except Misfit as misfit:
         misfit.under(name)
         raise
+
+
+def _encode_parameter(plan: _Plan, name: str, value: Any) -> object:
+    """Of any kind: `*args` become a list, `**kwargs` a mapping."""
+    converter = plan.named.get(name)
+    if converter is not None:
+        return _at(converter, name, value)
+    if isinstance(value, tuple) and plan.any_positional is not None:
+        return [_at(plan.any_positional, f"{name}[{at}]", item) for at, item in enumerate(value)]
+    assert plan.any_keyword is not None, "there is no other kind"
+    return {key: _at(plan.any_keyword, key, item) for key, item in value.items()}
 
 
 def _encode_named(plan: _Plan, given: Mapping[str, object]) -> dict[str, object]:

@@ -260,7 +260,9 @@ class Store(Reader, Protocol):
     async def insert(self, jobs: Sequence[NewJob], *, now: int) -> Sequence[Inserted]:
         """Store these jobs, all or none; one answer each, in order.
 
-        An id that exists changes nothing. A due job with a key is stored with Hold.KEY where as many jobs of that key as its
+        With `unique_for` the key is kept apart from those, for that long from `now`, and answers with the job that took it, whether or
+        not there still is one. With `replaces` a holder of the same task that waits for its first attempt gets this one's args,
+        meta, priority, policy, key and times, and answers. An id that exists changes nothing. A due job with a key is stored with Hold.KEY where as many jobs of that key as its
         `policy.key_limit` run already or are due without a hold. A unique key held by a queued or running job answers with the holder's id; within
         one batch the first of a key wins. `run_at` in the past counts as due at `now`.
         """

@@ -72,7 +72,9 @@ class MemoryStore:
         data, tally = self._write(now)
         answers = []
         for new in jobs:
-            holder = new.id if new.id in data.jobs else data.holders.get(new.unique_key or "")
+            holder = self._holder(new, now)
+            if holder is not None and holder != new.id and new.replaces:
+                self._replace(data.jobs[holder], new, tally, now)
             if holder is None:
                 job = _first_record(new, now)
                 if _is_one_too_many(job, data, now):
@@ -84,6 +86,34 @@ class MemoryStore:
         data.add(tally)
         self._wake(new.queue for new, answer in zip(jobs, answers, strict=True) if answer.created)
         return answers
+
+    def _holder(self, new: NewJob, now: int) -> str | None:
+        """The id of the job that stands for this one already."""
+        data = self._data
+        if new.id in data.jobs or new.unique_key is None:
+            return new.id if new.id in data.jobs else None
+        if new.unique_for is None:
+            return data.holders.get(new.unique_key)
+        taker, until = data.taken.get(new.unique_key, ("", 0))
+        if until > now:
+            return taker
+        data.taken[new.unique_key] = (new.id, now + new.unique_for)
+        return None
+
+    def _replace(self, holder: Job, new: NewJob, tally: Tally, now: int) -> None:
+        if holder.state is not State.QUEUED or holder.token or holder.name != new.name:
+            return
+        due, hold = max(new.run_at, now), Hold.NONE if holder.hold is Hold.KEY else holder.hold
+        self._data.put(
+            replace(
+                holder, args=new.args, meta=new.meta, priority=new.priority, policy=new.policy, key=new.key, run_at=due,
+                scheduled_at=due, hold=hold,
+            )
+        )  # fmt: skip
+        if hold is not holder.hold:
+            tally.held(holder.queue, -1)
+        self._wake([holder.queue])
+        self._make_room_for([holder.key], tally, now)
 
     # --- working
 
@@ -193,6 +223,8 @@ class MemoryStore:
             tally.claimed(job.queue, job.name, retrying=job.attempt > 0, was_held=held, waited=waited, now=now)
             token = max(job.token + 1, self._generation << GENERATION_BITS)
             running = replace(job, state=State.RUNNING, attempt=job.attempt + 1, token=token, runner=claim.runner, started_at=now)
+            if job.policy.unique_until_started:
+                running = replace(running, unique_key=None)
             data.put(running)
             started.append(running)
         data.add(tally)
@@ -211,8 +243,11 @@ class MemoryStore:
 
     def _make_room(self, ids: Sequence[str], tally: Tally, now: int) -> None:
         """These jobs have ended, or left the queue: let go who waited for that."""
+        self._make_room_for([job.key for id in ids if (job := self._data.jobs.get(id)) is not None], tally, now)
+
+    def _make_room_for(self, keys: Sequence[str | None], tally: Tally, now: int) -> None:
         data = self._data
-        for key in {job.key: None for id in ids if (job := data.jobs.get(id)) is not None and job.key is not None}:
+        for key in {key: None for key in keys if key is not None}:
             held = data.held_by_key(key)
             room = held[0].policy.key_limit - data.places_taken(key, now) if held else 0
             for job in held[: max(room, 0)]:
@@ -338,6 +373,7 @@ class MemoryStore:
             data.runners = {id: info for id, info in data.runners.items() if id in data.alive or data.running[id]}
             for key in [key for key in data.history if key[0] < self._latest_now - HISTORY_KEPT]:
                 del data.history[key]
+            data.taken = {key: taken for key, taken in data.taken.items() if taken[1] > self._latest_now}
         return len(going)
 
     # --- looking
@@ -421,8 +457,8 @@ def _first_record(new: NewJob, now: int) -> Job:
     run_at = max(new.run_at, now)
     return Job(
         id=new.id, name=new.name, queue=new.queue, state=State.QUEUED, args=new.args, meta=new.meta, priority=new.priority,
-        policy=new.policy, survives=new.survives, enqueued_at=now, scheduled_at=run_at, run_at=run_at, unique_key=new.unique_key,
-        key=new.key,
+        policy=new.policy, survives=new.survives, enqueued_at=now, scheduled_at=run_at, run_at=run_at,
+        unique_key=new.unique_key if new.unique_for is None else None, key=new.key,
     )  # fmt: skip
 
 

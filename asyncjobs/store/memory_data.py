@@ -35,6 +35,7 @@ class MemoryData:
         self.runners: dict[str, RunnerInfo] = {}
         self.alive: set[str] = set()  # runner ids; what a store on disk learns from locks
         self.generation = 0  # raised by every open
+        self.taken: dict[str, tuple[str, int]] = {}  # unique key → the job that took it for a time, and until when
         self.spent: dict[str, float] = {}  # queue → what its rate is spent to, as Rate.spend has it
         self.schedules: dict[str, Schedule] = {}
         self.schedule_version = 0  # the last that was given

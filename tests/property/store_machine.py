@@ -195,6 +195,8 @@ class StoreMachine(RuleBasedStateMachine):
                     "survives": st.sampled_from(["power", "crash"]),
                     "key": st.sampled_from([None, None, "a", "a", "b"]),
                     "key_limit": st.sampled_from([1, 1, 2]),
+                    "unique": st.sampled_from(["", "", "until started", "for a time", "replaces"]),
+                    "args": st.sampled_from(["[1]", "[2]"]),
                     "again": st.sampled_from([None, None, None, 0, 1, 5]),
                 }
             ),
@@ -206,7 +208,9 @@ class StoreMachine(RuleBasedStateMachine):
         batch = []
         for draft in drafts:
             again, delay = draft.pop("again"), draft.pop("delay")
-            draft["policy"] = Policy(key_limit=draft.pop("key_limit"))
+            unique = draft.pop("unique") if draft["unique_key"] else draft.pop("unique") and ""
+            draft["policy"] = Policy(key_limit=draft.pop("key_limit"), unique_until_started=unique == "until started")
+            draft |= {"unique_for": 5_000 if unique == "for a time" else None, "replaces": unique == "replaces"}
             living = self.stored() if again is not None else []
             id = living[again % len(living)] if living else self.fresh_id()
             batch.append(new(id, run_at=self.now + delay, **draft))

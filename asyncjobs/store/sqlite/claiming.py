@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from asyncjobs.job import PRIORITY_STEP, Hold, Job
@@ -198,6 +198,9 @@ def _start(
     jobs = []
     for _, seq, run_at in sorted(candidates):
         job = started[seq]
+        if job.unique_key is not None and job.policy.unique_until_started:
+            transaction.cursor.execute(sql.LET_GO, (dumps([seq]),))
+            job = replace(job, unique_key=None)
         jobs.append(job)
         transaction.tally.claimed(job.queue, job.name, retrying=job.attempt > 1, was_held=held, waited=now - run_at, now=now)
     return jobs

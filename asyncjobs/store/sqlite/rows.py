@@ -41,7 +41,7 @@ def insert_of(job: NewJob, now: int) -> Row:
     due = max(job.run_at, now)
     row = (
         job.id, job.name, job.queue, job.args, job.meta, job.priority, policy_text(job.policy), job.survives, now, due, due,
-        job.unique_key,
+        None if job.unique_for is not None else job.unique_key,
     )  # fmt: skip
     return row if job.key is None else (*row, job.key, 0)
 
@@ -53,7 +53,8 @@ def is_keyed(row: Row) -> bool:
 @lru_cache(maxsize=1024)  # policies are few: one a task, and what options() made of them
 def policy_text(policy: Policy) -> str:
     fields = [policy.max_attempts, policy.backoff, policy.jitter, policy.retry_queue, policy.timeout, policy.keep_result]
-    return dumps(fields if policy.key_limit == 1 else [*fields, policy.key_limit])
+    more = [policy.key_limit, policy.unique_until_started]
+    return dumps(fields if more == [1, False] else fields + more)
 
 
 @lru_cache(maxsize=1024)

@@ -111,7 +111,13 @@ ALTER TABLE jobs ADD COLUMN key TEXT;
 CREATE INDEX jobs_keyed ON jobs (key, state, hold, priority, run_at) WHERE key IS NOT NULL
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS)
+# Unique keys that are taken for a time, whatever becomes of the job.
+_TAKEN = """
+CREATE TABLE taken_keys (key TEXT PRIMARY KEY, id TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX taken_until ON taken_keys (until)
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN)
 VERSION = len(MIGRATIONS)
 
 

@@ -22,6 +22,14 @@ INSERT_NEW = f"{INSERT} ON CONFLICT DO NOTHING"
 INSERT_KEYED = f"INSERT INTO jobs ({KEYED}) VALUES {_values(KEYED)} ON CONFLICT DO NOTHING"
 
 # jobs_unique
+LET_GO = "UPDATE jobs SET unique_key = NULL WHERE seq IN (SELECT value FROM json_each(?))"
+WAITING_HOLDER = """
+SELECT seq, key, queue, hold FROM jobs
+WHERE unique_key = ? AND unique_key IS NOT NULL AND state < 2 AND state = 0 AND attempt = 0 AND token = 0 AND name = ?
+"""
+REPLACE = """
+UPDATE jobs SET args = ?, meta = ?, priority = ?, policy = ?, key = ?, run_at = ?, scheduled_at = ?, hold = ? WHERE seq = ?
+"""
 HOLDER = "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND state < 2"
 
 # Many rows come as one, a JSON array of arrays: the driver lets go of the interpreter for each row that it fetches, and has it
@@ -187,6 +195,10 @@ ON CONFLICT DO UPDATE SET times = excluded.times, job = excluded.job, next_at = 
 REMOVE_SCHEDULE = "DELETE FROM schedules WHERE name = ?"
 NEXT_VERSION = "UPDATE counters SET n = n + 1 WHERE queue = '' AND key = 'schedules' RETURNING n"
 LAST_VERSION = "SELECT n FROM counters WHERE queue = '' AND key = 'schedules'"
+
+TAKER = "SELECT id FROM taken_keys WHERE key = ? AND until > ?"
+TAKE = "INSERT INTO taken_keys VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id, until = excluded.until"
+FREE = "DELETE FROM taken_keys WHERE until <= ?"
 
 RUNNING_OF = "SELECT n FROM counters WHERE queue = ? AND key = 'running'"
 SPENT = "SELECT spent_to FROM rates WHERE queue = ?"

@@ -32,7 +32,7 @@ from asyncjobs.store.base import (
     Stats,
     Verdict,
 )
-from asyncjobs.store.sqlite import claiming, finishing, forking, place, schema
+from asyncjobs.store.sqlite import claiming, finishing, forking, place, schema, uniques
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.accepted import Accepted
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable, refused
@@ -174,10 +174,17 @@ class SQLiteStore:
             return []
         rows, promises = [insert_of(job, now) for job in jobs], {job.survives for job in jobs}
         synced = "power" in promises
-        if promises == {"nothing"} and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE:
+        if (
+            promises == {"nothing"}
+            and not any(map(uniques.is_special, jobs))
+            and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE
+        ):
             self._accepted.take(jobs, lambda: writer.insert(rows, synced=False, now=now))
             return [Inserted(job.id, True) for job in jobs]
-        return await writer.insert(rows, synced=synced, now=now)
+        special = any(map(uniques.is_special, jobs))
+        return await writer.insert(
+            rows, synced=synced, now=now, act=(lambda t: uniques.insert(t, jobs, now)) if special else None
+        )
 
     # --- working
 
@@ -327,6 +334,7 @@ class SQLiteStore:
                 transaction.flush()
                 self._forget_the_dead(transaction)
                 transaction.cursor.execute("DELETE FROM history WHERE at < ?", (self._latest_now - HISTORY_KEPT,))
+                transaction.cursor.execute(sql.FREE, (self._latest_now,))
             return gone
 
         return await self._writing().submit(Rank.CHANGE, act, synced=False, rows=limit)  # type: ignore[no-any-return]

@@ -30,7 +30,7 @@ class Rank(IntEnum):
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """One verb's work: the rows that it inserts, or what else it does, `act`, on the connection's thread."""
+    """One verb's work: the rows that it inserts, or what it does, `act`, on the connection's thread: with these rows, if any."""
 
     rank: Rank
     synced: bool  # its commit must reach the disk
@@ -46,6 +46,11 @@ class Operation:
     def ids(self) -> list[str]:
         """Of the jobs that it inserts."""
         return [row[ID] for row in self.inserts]
+
+    @property
+    def plain_inserts(self) -> Sequence[Row]:
+        """What is inserted together with others'."""
+        return self.inserts if self.act is None else ()
 
     def resolve(self) -> None:
         """Tell who waits what has become of it; on the loop."""
@@ -134,8 +139,8 @@ class Transaction:
     def _answer(self, operations: Sequence[Operation], answers: Sequence[Inserted]) -> None:
         left = iter(answers)
         for operation in operations:
-            if operation.inserts:
-                operation.outcome = list(islice(left, len(operation.inserts)))
+            if rows := operation.plain_inserts:
+                operation.outcome = list(islice(left, len(rows)))
 
     def rows(self, statement: str, *values: object) -> list[Any]:
         """Of a statement that answers with all its rows in one, as JSON: each step of a statement is a turn without the interpreter."""
@@ -172,4 +177,4 @@ class Transaction:
 
 
 def _rows(operations: Sequence[Operation]) -> list[Row]:
-    return [row for operation in operations for row in operation.inserts]
+    return [row for operation in operations for row in operation.plain_inserts]

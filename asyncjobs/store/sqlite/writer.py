@@ -68,9 +68,11 @@ class Writer:
         """Put this into the next transaction; the future has its value once that is committed."""
         return self._enter(Operation(rank, synced, self._loop.create_future(), act, now=now, rows=rows))
 
-    def insert(self, rows: Sequence[Row], *, synced: bool, now: int) -> asyncio.Future[list[Inserted]]:
-        """The same for new rows, one at least; the future has what became of each."""
-        return self._enter(Operation(Rank.INSERT, synced, self._loop.create_future(), inserts=rows, now=now, rows=len(rows)))
+    def insert(
+        self, rows: Sequence[Row], *, synced: bool, now: int, act: Callable[[Transaction], list[Inserted]] | None = None
+    ) -> asyncio.Future[list[Inserted]]:
+        """The same for new rows, one at least; the future has what became of each. act: inserts them in a way of its own."""
+        return self._enter(Operation(Rank.INSERT, synced, self._loop.create_future(), act, inserts=rows, now=now, rows=len(rows)))
 
     def _enter(self, operation: Operation) -> asyncio.Future[Any]:
         if self._closing or self._task is None or self._task.done():

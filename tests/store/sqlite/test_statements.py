@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asyncjobs.job import Hold, Progress, State
+from asyncjobs.job import Hold, Policy, Progress, State
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.schedule import Fire
@@ -58,6 +58,9 @@ INDEX = {
     "STARTED_LARGE": PRIMARY,
     "SUCCEED": PRIMARY,
     "HOLD": PRIMARY,
+    "LET_GO": PRIMARY,
+    "REPLACE": PRIMARY,
+    "WAITING_HOLDER": "jobs_unique",
     "FINISH": PRIMARY,
     "CANCEL_QUEUED": PRIMARY,
     "CANCEL_RUNNING": PRIMARY,
@@ -81,6 +84,9 @@ INDEX = {
 WHOLE_INDEX = {"RUNNING", "RUNNING_RUNNERS"}  # of running jobs, which are few: all of it is what they want
 SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED"}  # few, too
 NOT_OF_JOBS = {
+    "TAKER",
+    "TAKE",
+    "FREE",
     "RUNNING_OF",
     "SPENT",
     "SPEND",
@@ -232,6 +238,10 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await store.set_paused("default", False, now=NOW)
     await end(store, *[success(job) for job in await take(store)])
     await put(store, "limited", queue="mail", now=NOW)
+    waits = Policy(unique_until_started=True)
+    await put(store, "u1", "u2", unique_key="u", policy=waits, replaces=True, queue="unique", now=NOW)
+    await claim(store, wants={"unique": 5})
+    await put(store, "t1", "t2", unique_key="t", unique_for=5, queue="unique", now=NOW)
     await put(store, "k1", "k2", "k1", key="a", queue="keyed", now=NOW)
     await end(store, success((await claim(store, wants={"keyed": 5})).jobs[0]))
     limits = {"mail": Limits(1, Rate(1000.0))}
