@@ -119,6 +119,17 @@ class UnknownSchedule(AsyncJobsError, LookupError):
         )
 
 
+class QueueFull(AsyncJobsError, RuntimeError):
+    """A queue has its `max_waiting` jobs queued; nothing was stored. Answer the request with 503, or try again later."""
+
+    def __init__(self, queue: str, max_waiting: int) -> None:
+        super().__init__(
+            f"queue {queue!r} is full: {max_waiting:,} jobs are queued, as many as its max_waiting allows; nothing was enqueued. Try again "
+            "later. To answer such requests with 503: app.add_exception_handler(QueueFull, asyncjobs.asgi.unavailable)"
+        )
+        self.queue = queue
+
+
 class AlreadyEnqueued(AsyncJobsError, RuntimeError):
     """A unique job was there already, and `Unique(conflict="raise")` wants to know; `id` is its."""
 

@@ -98,6 +98,7 @@ class NewJob:
     A `run_at` at or before the insert's `now` means due at once. Of the jobs of one key no more than `policy.key_limit` run at once.
     unique_key: held while queued and running, or with `policy.unique_until_started` until the first attempt begins; with unique_for
     so many ms from the insert, whatever becomes of the job. replaces: of the holder, while that waits for its first attempt.
+    max_waiting: it is refused where that many are queued.
     """
 
     id: str
@@ -113,6 +114,7 @@ class NewJob:
     key: str | None = None
     unique_for: int | None = None
     replaces: bool = False
+    max_waiting: int | None = None
 
 
 @record

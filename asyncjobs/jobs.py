@@ -26,6 +26,7 @@ from asyncjobs.errors import (
     NotStarted,
     OnLoopThread,
     PayloadTooLarge,
+    QueueFull,
     Stopping,
     StoreClosed,
     StoreUnavailable,
@@ -316,7 +317,7 @@ class Jobs:
 
         Safe by the task's `survives`: "power" by default, so what returned is on disk. The arguments are bound to the
         function's signature, checked and encoded first: a wrong call raises here, and stores nothing.
-        Raises NotStarted, Stopping, WrongLoop, UnknownTask, UnknownQueue, ArgumentError, PayloadTooLarge, StoreUnavailable
+        Raises NotStarted, Stopping, WrongLoop, UnknownTask, UnknownQueue, ArgumentError, PayloadTooLarge, QueueFull, StoreUnavailable
         (StoreFull, OutcomeUnknown). Cancelled while it waits, it may have stored the job: `options(id=...)` makes trying
         again safe.
         """
@@ -364,14 +365,20 @@ class Jobs:
         for queue, at in first_due.items():  # before the insert: the claim that this wakes then shares its commit
             runner.ring(queue, at)
         try:
-            return await self._store.insert(new, now=now)
+            inserted = await self._store.insert(new, now=now)
         except StoreClosed:
             raise Stopping from None
+        for job, answer in zip(new, inserted, strict=True):
+            if answer.refused and job.max_waiting is not None:
+                raise QueueFull(job.queue, job.max_waiting)
+        return inserted
 
     def _new_job(self, call: Call[Any], now: int) -> NewJob:
         self._tasks.find(call.task)
         job = call.new_job(self._clock.new_id(), now)
-        self._check_queue(job.queue)
+        max_waiting = self._queues[self._check_queue(job.queue)].max_waiting
+        if max_waiting is not None:
+            job = replace(job, max_waiting=max_waiting)
         if job.policy.retry_queue is not None:
             self._check_queue(job.policy.retry_queue)
         if len(job.args) > self._max_payload:

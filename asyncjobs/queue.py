@@ -17,13 +17,15 @@ class Queue:
 
     limit: at once in each process that works it. global_limit: at once in all processes together; None: no limit. rate: how
     many start in which time, in all processes together: "10/s", "100/min", "5/h", "1/d", "3/10s"; None: no limit. burst: how many
-    of these may start at once after a quiet time; a tenth of a second's worth, one at least, if not given.
+    of these may start at once after a quiet time; a tenth of a second's worth, one at least, if not given. max_waiting: how many
+    may be queued, whether due, scheduled, to be retried or held; beyond that an enqueue raises QueueFull. None: no limit.
     """
 
     limit: int = 10
     rate: str | None = None
     burst: int | None = None
     global_limit: int | None = None
+    max_waiting: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < 1:
@@ -38,6 +40,10 @@ class Queue:
                 f"Queue(global_limit={self.global_limit!r}): the limit is a whole number from 1, or None for none. "
                 "To run nothing of a queue anywhere, pause it: `await jobs.pause(name)`."
             )
+        if self.max_waiting is not None and (
+            isinstance(self.max_waiting, bool) or not isinstance(self.max_waiting, int) or self.max_waiting < 1
+        ):
+            raise ConfigurationError(f"Queue(max_waiting={self.max_waiting!r}): give how many may be queued, from 1, or None")
         if self.rate is not None:
             Rate.of(self.rate, self.burst)
         elif self.burst is not None:

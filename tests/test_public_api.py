@@ -35,6 +35,7 @@ NAMES = [
     "PayloadTooLarge",
     "Progress",
     "Queue",
+    "QueueFull",
     "ResultNotKept",
     "Retry",
     "Schedule",

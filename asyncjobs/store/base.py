@@ -42,10 +42,14 @@ GENERATION_BITS = 24  # of a token, below the generation: how often one job can 
 
 @record
 class Inserted:
-    """The job that stands for this insert: the new one, or (created=False) the one whose id or unique key it met."""
+    """The job that stands for this insert: the new one, or (created=False) the one whose id or unique key it met.
+
+    refused: nothing was stored, of the whole batch, because a queue has no room for all that is new in it.
+    """
 
     id: str
     created: bool
+    refused: bool = False
 
 
 @record
@@ -262,7 +266,8 @@ class Store(Reader, Protocol):
 
         With `unique_for` the key is kept apart from those, for that long from `now`, and answers with the job that took it, whether or
         not there still is one. With `replaces` a holder of the same task that waits for its first attempt gets this one's args,
-        meta, priority, policy, key and times, and answers. An id that exists changes nothing. A due job with a key is stored with Hold.KEY where as many jobs of that key as its
+        meta, priority, policy, key and times, and answers. Where more would be queued in a queue, whether due, later, or held, than
+        the `max_waiting` of a job for it, whatever of the batch meets no other is refused. An id that exists changes nothing. A due job with a key is stored with Hold.KEY where as many jobs of that key as its
         `policy.key_limit` run already or are due without a hold. A unique key held by a queued or running job answers with the holder's id; within
         one batch the first of a key wins. `run_at` in the past counts as due at `now`.
         """

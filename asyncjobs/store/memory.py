@@ -70,6 +70,8 @@ class MemoryStore:
 
     async def insert(self, jobs: Sequence[NewJob], *, now: int) -> Sequence[Inserted]:
         data, tally = self._write(now)
+        if refused := self._refused(jobs, now):
+            return refused
         answers = []
         for new in jobs:
             holder = self._holder(new, now)
@@ -77,6 +79,8 @@ class MemoryStore:
                 self._replace(data.jobs[holder], new, tally, now)
             if holder is None:
                 job = _first_record(new, now)
+                if new.unique_for is not None and new.unique_key is not None:
+                    data.taken[new.unique_key] = (new.id, now + new.unique_for)
                 if _is_one_too_many(job, data, now):
                     job = replace(job, hold=Hold.KEY)
                     tally.held(job.queue, 1)
@@ -95,10 +99,18 @@ class MemoryStore:
         if new.unique_for is None:
             return data.holders.get(new.unique_key)
         taker, until = data.taken.get(new.unique_key, ("", 0))
-        if until > now:
-            return taker
-        data.taken[new.unique_key] = (new.id, now + new.unique_for)
-        return None
+        return taker if until > now else None
+
+    def _refused(self, jobs: Sequence[NewJob], now: int) -> list[Inserted]:
+        """The answers where a queue has no room for what is new in this batch; none where there is."""
+        met = [self._holder(new, now) for new in jobs]
+        fresh = Counter(new.queue for new, holder in zip(jobs, met, strict=True) if holder is None)
+        limits = {
+            new.queue: new.max_waiting for new, id in zip(jobs, met, strict=True) if id is None and new.max_waiting is not None
+        }
+        if all(self._data.counters[queue, State.QUEUED] + fresh[queue] <= limit for queue, limit in limits.items()):
+            return []
+        return [Inserted(id or new.id, False, id is None) for new, id in zip(jobs, met, strict=True)]
 
     def _replace(self, holder: Job, new: NewJob, tally: Tally, now: int) -> None:
         if holder.state is not State.QUEUED or holder.token or holder.name != new.name:
@@ -170,7 +182,7 @@ class MemoryStore:
                 continue
             if due <= now and limits.at_once is not None and data.counters[queue, State.RUNNING] >= limits.at_once:
                 blocked.add(queue)
-            elif due <= now and limits.rate is not None:
+            elif limits.rate is not None:
                 times.append(max(due, limits.rate.next_at(data.spent.get(queue, 0), now)))
             else:
                 times.append(due)

@@ -197,6 +197,7 @@ class StoreMachine(RuleBasedStateMachine):
                     "key_limit": st.sampled_from([1, 1, 2]),
                     "unique": st.sampled_from(["", "", "until started", "for a time", "replaces"]),
                     "args": st.sampled_from(["[1]", "[2]"]),
+                    "max_waiting": st.sampled_from([None, None, 1, 3]),
                     "again": st.sampled_from([None, None, None, 0, 1, 5]),
                 }
             ),

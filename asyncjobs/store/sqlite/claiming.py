@@ -42,7 +42,8 @@ class _Search:
 
     def queue(self, queue: str, limit: int) -> None:
         """The first `limit` due jobs of this queue that its limits leave room for, and when there is more."""
-        room, upcoming = Room.of(self.transaction, queue, self.claim, self.now), self.next_due
+        room = Room.of(self.transaction, queue, self.claim, self.now)
+        upcoming, self.next_due = self.next_due, None  # of the queues before this one; of this one
         taken, more = self._find(queue, min(limit, room.count))
         while too_many := self._too_many(taken):
             if self.may_hold <= 0:
@@ -57,12 +58,15 @@ class _Search:
                 self.running[self.keyed[seq][0]] += 1
         self.found += taken
         room.spend(len(taken))
+        for _, _, run_at in more:
+            self._more_at(run_at)
         if more and room.is_full:
             self.blocked.add(queue)
             self.next_due = upcoming
-        else:
-            for _, _, run_at in more:
-                self._more_at(max(run_at, room.open_at))
+        elif self.next_due is not None:
+            self.next_due = max(self.next_due, room.open_at)
+        if upcoming is not None:
+            self._more_at(upcoming)
 
     def _find(self, queue: str, limit: int) -> tuple[list[Candidate], list[Candidate]]:
         """The first `limit` due jobs of this queue, and some that come after them where there are more."""

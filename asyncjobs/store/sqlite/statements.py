@@ -200,6 +200,7 @@ TAKER = "SELECT id FROM taken_keys WHERE key = ? AND until > ?"
 TAKE = "INSERT INTO taken_keys VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id, until = excluded.until"
 FREE = "DELETE FROM taken_keys WHERE until <= ?"
 
+QUEUED_OF = "SELECT n FROM counters WHERE queue = ? AND key = 'queued'"
 RUNNING_OF = "SELECT n FROM counters WHERE queue = ? AND key = 'running'"
 SPENT = "SELECT spent_to FROM rates WHERE queue = ?"
 SPEND = "INSERT INTO rates VALUES (?, ?) ON CONFLICT DO UPDATE SET spent_to = excluded.spent_to"

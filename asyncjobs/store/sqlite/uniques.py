@@ -1,10 +1,10 @@
-"""New jobs whose unique key is kept for a time, or that replace its holder: one by one, since each may meet the one before."""
+"""New jobs that want more than a row: a unique key for a time, the place of its holder, or room in their queue."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asyncjobs.job import Hold, NewJob
+from asyncjobs.job import Hold, NewJob, State
 from asyncjobs.store.base import Inserted
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.rows import askable, insert_of, policy_text
@@ -13,12 +13,37 @@ from asyncjobs.store.sqlite.transaction import Transaction
 
 def is_special(job: NewJob) -> bool:
     """Whether plain rows can't say what it wants."""
-    return job.unique_for is not None or job.replaces
+    return job.unique_for is not None or job.replaces or job.max_waiting is not None
 
 
 def insert(transaction: Transaction, jobs: Sequence[NewJob], now: int) -> list[Inserted]:
     """See Store.insert."""
-    return [_insert(transaction, job, now) for job in jobs]
+    if any(job.max_waiting is not None for job in jobs):
+        met = [_met(transaction, job, now) for job in jobs]
+        if _are_too_many(transaction, [job for job, id in zip(jobs, met, strict=True) if id is None]):
+            return [Inserted(job.id if id is None else id, False, id is None) for job, id in zip(jobs, met, strict=True)]
+    return [_insert(transaction, job, now) for job in jobs]  # one by one: each may meet the one before
+
+
+def _met(transaction: Transaction, job: NewJob, now: int) -> str | None:
+    """The id of what stands for this job already."""
+    execute = transaction.cursor.execute
+    if execute(sql.WHEN_INSERTED, (askable(job.id),)).fetchone():
+        return job.id
+    found = execute(sql.TAKER, (job.unique_key, now)) if job.unique_for is not None else execute(sql.HOLDER, (job.unique_key,))
+    row = found.fetchone()
+    return None if row is None else str(row[0])
+
+
+def _are_too_many(transaction: Transaction, new: Sequence[NewJob]) -> bool:
+    """Whether one of their queues has no room for those that are for it."""
+    transaction.count_inserts()
+    for queue, limit in {job.queue: job.max_waiting for job in new if job.max_waiting is not None}.items():
+        ((counted,),) = transaction.cursor.execute(sql.QUEUED_OF, (queue,)).fetchall() or [(0,)]
+        queued = counted + transaction.tally.counters.get((queue, State.QUEUED), 0)
+        if queued + sum(job.queue == queue for job in new) > limit:
+            return True
+    return False
 
 
 def _insert(transaction: Transaction, job: NewJob, now: int) -> Inserted:

@@ -84,6 +84,7 @@ INDEX = {
 WHOLE_INDEX = {"RUNNING", "RUNNING_RUNNERS"}  # of running jobs, which are few: all of it is what they want
 SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED"}  # few, too
 NOT_OF_JOBS = {
+    "QUEUED_OF",
     "TAKER",
     "TAKE",
     "FREE",
@@ -241,7 +242,7 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     waits = Policy(unique_until_started=True)
     await put(store, "u1", "u2", unique_key="u", policy=waits, replaces=True, queue="unique", now=NOW)
     await claim(store, wants={"unique": 5})
-    await put(store, "t1", "t2", unique_key="t", unique_for=5, queue="unique", now=NOW)
+    await put(store, "t1", "t2", unique_key="t", unique_for=5, max_waiting=9, queue="unique", now=NOW)
     await put(store, "k1", "k2", "k1", key="a", queue="keyed", now=NOW)
     await end(store, success((await claim(store, wants={"keyed": 5})).jobs[0]))
     limits = {"mail": Limits(1, Rate(1000.0))}

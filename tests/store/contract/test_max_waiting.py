@@ -1,0 +1,74 @@
+"""max_waiting: a queue that takes no more than so many."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from asyncjobs.job import State
+from asyncjobs.store.base import Inserted, Store
+from tests.store.acts import MINUTE, NOW, end, everything, ids, new, put, queue_stats, retry, sign_on, success, take
+
+
+@pytest.fixture
+async def store(store: Store) -> Store:
+    await sign_on(store)
+    return store
+
+
+async def insert(store: Store, *names: str, limit: int = 2, **fields: Any) -> list[Inserted]:
+    return list(await store.insert([new(name, max_waiting=limit, **fields) for name in names], now=NOW))
+
+
+async def test_more_than_may_be_queued_are_refused_and_nothing_of_them_is_stored(store: Store, other: Store) -> None:
+    assert await insert(store, "a", "b") == [Inserted("a", True), Inserted("b", True)]
+    assert await insert(other, "c") == [Inserted("c", False, True)]
+    assert ids(await everything(store)) == ["b", "a"]
+    assert (await queue_stats(store)).states[State.QUEUED] == 2
+
+
+async def test_a_batch_goes_in_whole_or_not_at_all(store: Store) -> None:
+    await insert(store, "a")
+    assert await insert(store, "b", "c") == [Inserted("b", False, True), Inserted("c", False, True)]
+    assert ids(await everything(store)) == ["a"]
+
+
+async def test_one_that_begins_makes_room_and_one_that_is_retried_takes_it(store: Store) -> None:
+    await insert(store, "a", "b")
+    a, b = await take(store)
+    assert [answer.created for answer in await insert(store, "c", "d")] == [True, True]
+    await end(store, retry(a, run_at=NOW + MINUTE))
+    assert await insert(store, "e") == [Inserted("e", False, True)]
+    await end(store, success(b))
+
+
+async def test_what_is_scheduled_or_held_counts(store: Store) -> None:
+    await insert(store, "later", run_at=NOW + MINUTE)
+    await insert(store, "held", name="nobodys")
+    await take(store)
+    assert await insert(store, "c") == [Inserted("c", False, True)]
+
+
+async def test_another_queue_and_what_has_no_limit_are_not_concerned(store: Store) -> None:
+    await insert(store, "a", "b")
+    assert await insert(store, "m", queue="mail") == [Inserted("m", True)]
+    await put(store, "c")
+    assert [job.id for job in await everything(store)] == ["c", "m", "b", "a"]
+
+
+async def test_what_meets_a_job_that_is_there_is_not_refused(store: Store) -> None:
+    await insert(store, "a", "b", unique_key=None)
+    await put(store, "k", unique_key="key", queue="mail")
+    assert await insert(store, "a") == [Inserted("a", False)]
+    answers = await store.insert([new("x", unique_key="key", max_waiting=2), new("c", max_waiting=2)], now=NOW)
+    assert answers == [Inserted("k", False), Inserted("c", False, True)]
+
+
+async def test_many_at_once_do_not_exceed_it(store: Store, other: Store) -> None:
+    answers = await asyncio.gather(
+        *(insert(handle, f"{n}{side}", limit=7) for n in range(20) for side, handle in enumerate((store, other)))
+    )
+    assert sum(answer.created for [answer] in answers) == 7
+    assert len(await everything(store)) == 7
