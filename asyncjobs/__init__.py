@@ -43,9 +43,10 @@ from asyncjobs.handle import JobHandle
 from asyncjobs.job import AttemptRecord, Error, Job, Progress, State
 from asyncjobs.jobs import Jobs
 from asyncjobs.outcome import Cancel, RetryAfter, Snooze
+from asyncjobs.pause import Pause
 from asyncjobs.queue import Queue
 from asyncjobs.retry import Retry
-from asyncjobs.schedule import Pause, Schedule
+from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Snapshot
 from asyncjobs.store.base import Cancellation, HistoryBucket, Page
 from asyncjobs.task import Call, Task

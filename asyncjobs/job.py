@@ -45,6 +45,7 @@ class Hold(IntEnum):
     UNROUTABLE = 1  # no living process knows the task
     ALONE = 2  # its process died twice under it: it waits for an otherwise idle runner
     KEY = 3  # as many jobs of its key run, or are about to, as may at once
+    PAUSED = 4  # its task is paused
 
 
 @record
@@ -160,7 +161,7 @@ class Job:
             return "cancelling" if self.cancel_requested else "running"
         if self.state is not State.QUEUED:
             return self.state.value
-        if self.hold in (Hold.UNROUTABLE, Hold.KEY):
+        if self.hold in (Hold.UNROUTABLE, Hold.KEY, Hold.PAUSED):
             return "held"
         if self.attempt:
             return "retrying"

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from starlette.types import ASGIApp
 
-from asyncjobs.clock import Clock, SystemClock
+from asyncjobs.clock import Clock, SystemClock, sleep
 from asyncjobs.context import JobContext
 from asyncjobs.cron import Cron, Every
 from asyncjobs.endings import Endings
@@ -40,12 +40,14 @@ from asyncjobs.job import DEFAULT_PRIORITY, Job, NewJob, State, Survives
 from asyncjobs.key import KeyFunction
 from asyncjobs.life import Life
 from asyncjobs.queue import Queue, queues_of
-from asyncjobs.registry import Registry
+from asyncjobs.registry import AnyTask, Registry
 from asyncjobs.retry import Retry
+from asyncjobs.runner.failure import type_name
 from asyncjobs.runner.runner import Runner
 from asyncjobs.runner.slots import SlotStats
 from asyncjobs.schedule import CatchUp, Overlap
 from asyncjobs.schedules import Schedules
+from asyncjobs.selection import Selection, checked_spread
 from asyncjobs.stats import WINDOW, Snapshot, snapshot
 from asyncjobs.store.base import Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
 from asyncjobs.store.opening import open_store
@@ -64,6 +66,7 @@ RETENTION: Mapping[str, float] = {"succeeded": DAY, "cancelled": DAY, "failed": 
 MAX_PAYLOAD = 256 * 1024  # bytes of JSON, arguments and metadata each
 MAX_RESULT = 64 * 1024  # bytes of JSON
 AT_ONCE = 500  # calls that enqueue_many encodes before it lets the loop go on, about 5 ms
+DRAIN_LOOK = 0.2  # seconds between looks at what other processes still run: nothing tells of it
 LIFE_GRACE = 0.5  # seconds beyond the shutdown that resources have to close
 
 
@@ -400,19 +403,16 @@ class Jobs:
         *,
         state: State | str | None = None,
         queue: str | None = None,
-        task: str | None = None,
+        task: str | AnyTask | None = None,
+        error: str | type[BaseException] | None = None,
         limit: int = 50,
         after: str | None = None,
     ) -> Page:
-        """Jobs that match, newest first; `page.next` given as `after` continues. `state` is one of the five stored ones."""
+        """Jobs that match, newest first; `page.next` given as `after` continues. See `where` for what may be asked."""
         self._living()
         if not 1 <= limit <= 1000:
             raise ConfigurationError(f"limit={limit!r}: give a number from 1 to 1,000, and go on with after=page.next")
-        try:
-            wanted = None if state is None else State(state)
-        except ValueError:
-            raise ConfigurationError(f"state={state!r}: give one of {', '.join(State)}") from None
-        return await self._store.page(JobQuery(wanted, queue, task), limit=limit, after=after)
+        return await self._store.page(_query(state, queue, task, error), limit=limit, after=after)
 
     async def stats(self) -> Snapshot:
         """Where everything stands: queues, processes, health. Costs a few milliseconds, however many jobs there are."""
@@ -464,26 +464,73 @@ class Jobs:
             self._endings.tell(id)
         return dict(zip(wanted, verdicts, strict=True))
 
-    async def retry(self, ids: str | Iterable[str]) -> dict[str, bool]:
-        """Put ended jobs back to be run from their first attempt; False for what is unknown or has not ended."""
+    async def retry(self, ids: str | Iterable[str], *, spread: float | timedelta = 0.0) -> dict[str, bool]:
+        """Put ended jobs back to be run from their first attempt; False for what is unknown or has not ended.
+
+        spread: evenly over so many seconds (or a timedelta), instead of all at once.
+        """
         runner = self._living()
         wanted = _ids(ids)
-        done = await self._store.requeue(wanted, now=self._clock.now())
+        done = await self._store.requeue(wanted, now=self._clock.now(), spread=checked_spread(spread))
         runner.ring_all()
         return dict(zip(wanted, done, strict=True))
 
-    async def pause(self, queue: str) -> None:
-        """Start no more jobs of this queue, in any process, until `resume`; kept over restarts. Running ones go on."""
-        await self._set_paused(queue, True)
+    async def discard(self, ids: str | Iterable[str]) -> dict[str, bool]:
+        """Remove ended jobs, and what is known of them; False for what is unknown or has not ended."""
+        self._living()
+        wanted = _ids(ids)
+        return dict(zip(wanted, await self._store.discard(wanted), strict=True))
 
-    async def resume(self, queue: str) -> None:
-        """Start jobs of this queue again."""
-        await self._set_paused(queue, False)
+    def where(
+        self,
+        *,
+        state: State | str | None = None,
+        queue: str | None = None,
+        task: str | AnyTask | None = None,
+        error: str | type[BaseException] | None = None,
+    ) -> Selection:
+        """The jobs that match, to be acted on together: `await jobs.where(state="failed", error="ConnectionError").retry(spread=600)`.
 
-    async def _set_paused(self, queue: str, paused: bool) -> None:
+        state: one of the five stored ones. error: the type of the last error, its name or the class.
+        """
+        return Selection(self._store, self._clock, self._living, _query(state, queue, task, error), self._endings.tell)
+
+    async def pause(self, queue: str | None = None, *, task: str | AnyTask | None = None, by: str = "", why: str = "") -> None:
+        """Start no more jobs of this queue, or of this task, in any process, until `resume`; kept over restarts. Running ones go on.
+
+        by, why: for who looks later.
+        """
+        await self._set_paused(queue, task, True, str(by), str(why))
+
+    async def resume(self, queue: str | None = None, *, task: str | AnyTask | None = None) -> None:
+        """Start jobs of this queue, or of this task, again."""
+        await self._set_paused(queue, task, False, "", "")
+
+    async def _set_paused(self, queue: str | None, task: str | AnyTask | None, paused: bool, by: str, why: str) -> None:
         runner = self._living()
-        await self._store.set_paused(self._check_queue(queue), paused, now=self._clock.now())
+        if (queue is None) == (task is None):
+            raise ArgumentError("pause and resume want a queue or a task: jobs.pause('mail') or jobs.pause(task='mail.send')")
+        now = self._clock.now()
+        if queue is not None:
+            await self._store.set_paused(self._check_queue(queue), paused, now=now, by=by, why=why)
+        else:
+            await self._store.set_task_paused(self._tasks.find(task).name, paused, now=now, by=by, why=why)
         runner.beat()
+
+    async def drain(self, queue: str, *, timeout: float | None = None, by: str = "", why: str = "") -> None:
+        """Pause this queue, and return when nothing of it runs any more, in any process. Raises TimeoutError; the pause stays."""
+        await self.pause(queue, by=by, why=why)
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    stats = (await self._store.stats(now=self._clock.now())).queues.get(queue)
+                    if stats is None or not stats.states.get(State.RUNNING):
+                        return
+                    await sleep(self._clock, DRAIN_LOOK)
+        except TimeoutError:
+            if timeout is None:
+                raise
+            raise TimeoutError(f"queue {queue!r} still runs jobs after {timeout:g} s; it stays paused") from None
 
     def web(self, *, auth: Auth | None = None) -> ASGIApp:
         """The page and its JSON, to be mounted: `app.mount("/jobs", jobs.web())` serves /jobs/stats and /jobs/health.
@@ -654,6 +701,21 @@ def _checked_retention(given: Mapping[str, float | timedelta]) -> dict[State, fl
             )
         seconds[state] = float(number)
     return {State(state): value for state, value in seconds.items()}
+
+
+def _query(
+    state: State | str | None, queue: str | None, task: str | AnyTask | None, error: str | type[BaseException] | None
+) -> JobQuery:
+    try:
+        wanted = None if state is None else State(state)
+    except ValueError:
+        raise ConfigurationError(f"state={state!r}: give one of {', '.join(State)}") from None
+    return JobQuery(
+        wanted,
+        queue,
+        task.name if isinstance(task, Task) else task,
+        error if error is None or isinstance(error, str) else type_name(error),
+    )
 
 
 def _ids(ids: str | Iterable[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Literal
 from asyncjobs.cron import Cron, Every
 from asyncjobs.job import NewJob
 from asyncjobs.json_text import encoder
+from asyncjobs.pause import Pause
 from asyncjobs.record import record
 
 CatchUp = Literal["latest", "skip", "all"]
@@ -21,15 +22,6 @@ AHEAD = (
 )
 
 _dumps = encoder(allow_nan=False)
-
-
-@record
-class Pause:
-    """Somebody stopped it: when (ms), and who and why as far as they said."""
-
-    since: int
-    by: str = ""
-    why: str = ""
 
 
 @record

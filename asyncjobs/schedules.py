@@ -13,8 +13,9 @@ from asyncjobs.errors import ArgumentError, ConfigurationError, UnknownSchedule
 from asyncjobs.handle import JobHandle
 from asyncjobs.job import NewJob
 from asyncjobs.names import check_name
+from asyncjobs.pause import Pause
 from asyncjobs.runner.runner import Runner
-from asyncjobs.schedule import CatchUp, Overlap, Pause, Schedule, declaration
+from asyncjobs.schedule import CatchUp, Overlap, Schedule, declaration
 from asyncjobs.store.timetable import Timetable
 from asyncjobs.task import AnyCall
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 
 from asyncjobs.histogram import merged, percentile
 from asyncjobs.job import State
+from asyncjobs.pause import Pause
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
 from asyncjobs.store.base import HistoryBucket, Metric, QueueStats, RunnerStats, Stats
@@ -52,7 +54,7 @@ class QueueSnapshot:
     scheduled_more: bool
     retrying: int
     held: int
-    paused: bool
+    pause: Pause | None
     slots: int
     enqueued: int
     processed: int
@@ -63,6 +65,10 @@ class QueueSnapshot:
     latency: float
     wait: Durations
     run: Durations
+
+    @property
+    def paused(self) -> bool:
+        return self.pause is not None
 
 
 @record
@@ -84,7 +90,7 @@ class ProcessSnapshot:
 class Snapshot:
     """`as_of` in ms. `problems`: part of this process's runner → what is wrong with it; healthy when there are none.
 
-    schedules: all that the store has, in order of name.
+    schedules: all that the store has, in order of name. paused_tasks: by name.
     """
 
     as_of: int
@@ -94,6 +100,7 @@ class Snapshot:
     queues: Sequence[QueueSnapshot]
     processes: Sequence[ProcessSnapshot]
     schedules: Sequence[Schedule] = ()
+    paused_tasks: Mapping[str, Pause] = field(default_factory=dict)
 
 
 def snapshot(
@@ -118,7 +125,7 @@ def snapshot(
         )
         for one in stats.runners
     ]  # fmt: skip
-    return Snapshot(stats.as_of, version, not problems, dict(problems), queues, processes, schedules)
+    return Snapshot(stats.as_of, version, not problems, dict(problems), queues, processes, schedules, stats.paused_tasks)
 
 
 def _queue(
@@ -135,7 +142,7 @@ def _queue(
         scheduled_more=queue.scheduled_more,
         retrying=queue.retrying,
         held=queue.held,
-        paused=queue.paused,
+        pause=queue.pause,
         slots=sum(one.info.queues.get(name, 0) for one in living),
         enqueued=totals.get(Metric.ENQUEUED, 0),
         processed=succeeded + failures,

@@ -23,6 +23,7 @@ FLOORS: dict[str, tuple[int, str]] = {
             "queue",
             "rate",
             "key",
+            "pause",
             "unique",
             "job",
             "retry",
@@ -48,7 +49,7 @@ FLOORS: dict[str, tuple[int, str]] = {
     ),
     "runner": (2, "runner"),
     "web": (2, "web"),
-    **dict.fromkeys(["jobs", "schedules", "life", "registry", "from_thread", "endings"], (3, "jobs")),
+    **dict.fromkeys(["jobs", "schedules", "selection", "life", "registry", "from_thread", "endings"], (3, "jobs")),
     **dict.fromkeys(["asgi", "testing", "cli"], (4, "edges")),
     **dict.fromkeys(["", "__main__"], (5, "door")),
 }

@@ -26,6 +26,7 @@ from typing import Protocol
 
 from asyncjobs.job import Job, NewJob, Progress, State
 from asyncjobs.outcome import Finish
+from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.store.timetable import Timetable
@@ -150,11 +151,12 @@ class Metric(StrEnum):
 
 @record
 class JobQuery:
-    """Which jobs a page shows; None asks nothing of that field."""
+    """Which jobs a page shows; None asks nothing of that field. error: the type of the last one, as in `Job.error`."""
 
     state: State | None = None
     queue: str | None = None
     task: str | None = None
+    error: str | None = None
 
 
 @record
@@ -183,8 +185,12 @@ class QueueStats:
     scheduled: int = 0
     scheduled_more: bool = False
     oldest_due: int | None = None
-    paused: bool = False
+    pause: Pause | None = None
     totals: Mapping[Metric, int] = field(default_factory=dict)
+
+    @property
+    def paused(self) -> bool:
+        return self.pause is not None
 
 
 @record
@@ -198,11 +204,15 @@ class RunnerStats:
 
 @record
 class Stats:
-    """The store at `as_of` (ms). A queue appears once a job was put in it, it was paused, or a runner works it."""
+    """The store at `as_of` (ms). A queue appears once a job was put in it, it was paused, or a runner works it.
+
+    paused_tasks: by name.
+    """
 
     as_of: int
     queues: Mapping[str, QueueStats]
     runners: Sequence[RunnerStats]
+    paused_tasks: Mapping[str, Pause] = field(default_factory=dict)
 
 
 @record
@@ -288,7 +298,7 @@ class Store(Reader, Protocol):
 
         Per queue by run_at + PRIORITY_STEP × priority, then insertion, over all queues in that same order. Nothing from a
         paused queue. A due job that it meets on the way and whose task no living runner knows is held as UNROUTABLE instead;
-        one that only a sibling knows is left for it. Never touches a job with a hold.
+        one that only a sibling knows is left for it, one of a paused task is held as PAUSED. Never touches a job with a hold.
 
         Of one key no more than the job's `policy.key_limit` leaves, over all runners: a job that would be one too many and comes
         before the last that is taken is put aside with Hold.KEY. Of a queue with limits no more than leaves it, over all runners and with what dead ones still hold until it is settled,
@@ -338,12 +348,21 @@ class Store(Reader, Protocol):
         """Cancel queued jobs, ask for the end of running ones; one answer each, in order. A queued one makes room for others of its
         key, as a finish does."""
 
-    async def requeue(self, ids: Sequence[str], *, now: int) -> Sequence[bool]:
-        """Put ended jobs back: queued, due at `now`, attempt 0, crashes 0, no hold, result, error, progress and finish time
+    async def requeue(self, ids: Sequence[str], *, now: int, spread: int = 0) -> Sequence[bool]:
+        """Put ended jobs back: queued, due at `now`, or evenly over the `spread` ms after it, attempt 0, crashes 0, no hold, result, error, progress and finish time
         cleared, token and attempt records kept, no unique key any more. False where the job is unknown or has not ended."""
 
-    async def set_paused(self, queue: str, paused: bool, *, now: int) -> None:
+    async def discard(self, ids: Sequence[str]) -> Sequence[bool]:
+        """Remove ended jobs; False where the job is unknown or has not ended."""
+
+    async def set_paused(self, queue: str, paused: bool, *, now: int, by: str = "", why: str = "") -> None:
         """Stop or resume claims from this queue, in every process and over restarts."""
+
+    async def set_task_paused(self, task: str, paused: bool, *, now: int, by: str = "", why: str = "") -> None:
+        """Stop or resume claims of this task's jobs, as `set_paused` does of a queue's.
+
+        A claim that meets a due one of a paused task holds it as PAUSED; once resumed they are claimable at the runners' next beats.
+        """
 
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         """Remove up to `limit` ended jobs whose finished_at lies before their state's time (ms), state by state in the mapping's

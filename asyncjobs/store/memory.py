@@ -15,6 +15,7 @@ from math import inf
 from asyncjobs.errors import StoreClosed
 from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Hold, Job, NewJob, Progress, State
 from asyncjobs.outcome import ABANDONED, Finish
+from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.store.base import (
     CLOCK_STEP,
@@ -133,9 +134,7 @@ class MemoryStore:
         data, tally = self._write(now)
         data.runners[runner.id] = runner
         data.alive.add(runner.id)
-        for job in data.unholdable(runner.tasks):
-            data.put(replace(job, hold=Hold.NONE))
-            tally.held(job.queue, -1)
+        self._unhold(runner.tasks, tally)
         data.add(tally)
 
     async def retire(self, runner: str) -> None:
@@ -150,7 +149,7 @@ class MemoryStore:
         running: Counter[str] = Counter({key: data.running_of(key) for key in list(data.keyed)})
         rooms = {queue: self._room(queue, claim, now) for queue in claim.wants}
         for queue, limit in claim.wants.items():
-            if not data.paused.get(queue):
+            if data.paused.get(queue) is None:
                 mine, held = self._choose(queue, min(limit, rooms[queue]), claim.tasks, running, now)
                 chosen += mine
                 unknown.update(job.name for job, hold in held if hold is Hold.UNROUTABLE)
@@ -193,9 +192,9 @@ class MemoryStore:
         candidates = [
             (order, job)
             for queue, limit in claim.wants.items()
-            if limit > 0 and not data.paused.get(queue)
+            if limit > 0 and data.paused.get(queue) is None
             for order, job in data.due(queue, Hold.ALONE, now)
-            if job.name in claim.tasks and self._room(queue, claim, now) >= 1
+            if job.name in claim.tasks and job.name not in data.paused_tasks and self._room(queue, claim, now) >= 1
             if job.key is None or data.running_of(job.key) < job.policy.key_limit
         ]
         claimed = self._start(claim, sorted(candidates, key=self._claim_order)[:1], tally, now)
@@ -211,7 +210,9 @@ class MemoryStore:
         mine: list[tuple[int, Job]] = []
         held: list[tuple[Job, Hold]] = []
         for order, job in self._data.due(queue, Hold.NONE, now) if limit > 0 else ():
-            if job.name in tasks and job.key is not None and running[job.key] >= job.policy.key_limit:
+            if job.name in self._data.paused_tasks:
+                held.append((job, Hold.PAUSED))
+            elif job.name in tasks and job.key is not None and running[job.key] >= job.policy.key_limit:
                 held.append((job, Hold.KEY))
             elif job.name in tasks:
                 mine.append((order, job))
@@ -297,7 +298,7 @@ class MemoryStore:
         return Beat(
             held={id: job.token for id, job in held.items()},
             cancels=frozenset(id for id, job in held.items() if job.cancel_requested),
-            paused=frozenset(queue for queue, paused in data.paused.items() if paused),
+            paused=frozenset(queue for queue, pause in data.paused.items() if pause is not None),
             schedules=data.schedule_version,
         )
 
@@ -347,17 +348,17 @@ class MemoryStore:
         self._make_room([job.id], tally, now)
         return Cancellation.CANCELLED
 
-    async def requeue(self, ids: Sequence[str], *, now: int) -> Sequence[bool]:
+    async def requeue(self, ids: Sequence[str], *, now: int, spread: int = 0) -> Sequence[bool]:
         data, tally = self._write(now)
         back = []
-        for id in ids:
+        for at, id in enumerate(ids):
             job = data.jobs.get(id)
             back.append(job is not None and job.state.ended)
             if job is not None and job.state.ended:
                 tally.requeued(job.queue, job.state)
                 data.put(
                     replace(
-                        job, state=State.QUEUED, run_at=now, attempt=0, crashes=0, result=None, error=None, progress=None,
+                        job, state=State.QUEUED, run_at=now + spread * at // len(ids), attempt=0, crashes=0, result=None, error=None, progress=None,
                         finished_at=None,
                     )
                 )  # fmt: skip
@@ -365,12 +366,39 @@ class MemoryStore:
         self._wake(data.jobs[id].queue for id, was_put_back in zip(ids, back, strict=True) if was_put_back)
         return back
 
-    async def set_paused(self, queue: str, paused: bool, *, now: int) -> None:
+    async def discard(self, ids: Sequence[str]) -> Sequence[bool]:
+        data, tally = self._write()
+        gone = []
+        for id in ids:
+            job = data.jobs.get(id)
+            gone.append(job is not None and job.state.ended)
+            if job is not None and job.state.ended:
+                data.remove(job)
+                tally.pruned(job.queue, job.state, 1)
+        data.add(tally)
+        return gone
+
+    async def set_paused(self, queue: str, paused: bool, *, now: int, by: str = "", why: str = "") -> None:
         data, _ = self._write(now)
         if paused or queue in data.paused:
-            data.paused[queue] = paused
+            data.paused[queue] = Pause(now, by, why) if paused else None
         if not paused:
             self._wake([queue])
+
+    async def set_task_paused(self, task: str, paused: bool, *, now: int, by: str = "", why: str = "") -> None:
+        data, tally = self._write(now)
+        if paused:
+            data.paused_tasks[task] = Pause(now, by, why)
+            return
+        data.paused_tasks.pop(task, None)
+        self._unhold(frozenset(), tally)
+        data.add(tally)
+
+    def _unhold(self, tasks: frozenset[str], tally: Tally) -> None:
+        for job in self._data.unholdable(tasks):
+            self._data.put(replace(job, hold=Hold.NONE))
+            tally.held(job.queue, -1)
+            self._wake([job.queue])
 
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         data, tally = self._write()
@@ -409,7 +437,7 @@ class MemoryStore:
             RunnerStats(info, Counter(data.jobs[job].queue for job in data.running[id]), id in data.alive)
             for id, info in data.runners.items()
         ]
-        return Stats(now, {queue: self._queue_stats(queue, now) for queue in sorted(names)}, runners)
+        return Stats(now, {queue: self._queue_stats(queue, now) for queue in sorted(names)}, runners, dict(data.paused_tasks))
 
     def _queue_stats(self, queue: str, now: int) -> QueueStats:
         data = self._data
@@ -425,7 +453,7 @@ class MemoryStore:
             scheduled=min(scheduled, COUNT_LIMIT),
             scheduled_more=scheduled > COUNT_LIMIT,
             oldest_due=min((line[0][0] for line in lines if line), default=None) if waiting else None,
-            paused=data.paused.get(queue, False),
+            pause=data.paused.get(queue),
             totals={metric: data.counters[queue, total_of(metric)] for metric in TOTALS},
         )
 
@@ -518,5 +546,6 @@ def _position(after: str | None) -> float:
 
 
 def _matches(job: Job, query: JobQuery) -> bool:
-    wanted = ((query.state, job.state), (query.queue, job.queue), (query.task, job.name))
+    error = job.error.type if job.error is not None else None
+    wanted = ((query.state, job.state), (query.queue, job.queue), (query.task, job.name), (query.error, error))
     return all(asked is None or asked == has for asked, has in wanted)

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 
 from asyncjobs.job import PRIORITIES, PRIORITY_STEP, Hold, Job, State
+from asyncjobs.pause import Pause
 from asyncjobs.schedule import Schedule
 from asyncjobs.store.base import Claim, Metric, RunnerInfo
 from asyncjobs.store.tally import Tally
@@ -31,7 +32,8 @@ class MemoryData:
         self.ended: defaultdict[State, Line] = defaultdict(list)  # → (finished_at, seq)
         self.counters: Counter[tuple[str, str]] = Counter()  # keys as in Tally, as those of history
         self.history: Counter[tuple[int, str, str, Metric, int]] = Counter()
-        self.paused: dict[str, bool] = {}  # queues that were ever paused
+        self.paused: dict[str, Pause | None] = {}  # queues that were ever paused
+        self.paused_tasks: dict[str, Pause] = {}
         self.runners: dict[str, RunnerInfo] = {}
         self.alive: set[str] = set()  # runner ids; what a store on disk learns from locks
         self.generation = 0  # raised by every open
@@ -97,17 +99,28 @@ class MemoryData:
     def next_due(self, claim: Claim, hold: Hold) -> int | None:
         """The earliest `run_at` of what the claim could take: of its queues, not paused, of its tasks."""
         firsts = (
-            next((run_at for run_at, seq in self.queued[queue, hold, priority] if self.by_seq(seq).name in claim.tasks), None)
+            next(
+                (
+                    run_at
+                    for run_at, seq in self.queued[queue, hold, priority]
+                    if self.by_seq(seq).name in claim.tasks - self.paused_tasks.keys()
+                ),
+                None,
+            )
             for queue in claim.wants
-            if not self.paused.get(queue)
+            if self.paused.get(queue) is None
             for priority in PRIORITIES
         )
         return min((first for first in firsts if first is not None), default=None)
 
     def unholdable(self, tasks: frozenset[str]) -> list[Job]:
-        """Jobs held as unroutable that somebody who knows these tasks could run."""
-        entries = [entry for (_, hold, _), lines in self.queued.items() if hold is Hold.UNROUTABLE for entry in lines]
-        return [job for _, seq in entries if (job := self.by_seq(seq)).name in tasks]
+        """Jobs held as unroutable that somebody who knows these tasks could run, and those whose task is paused no more."""
+        held = [(hold, self.by_seq(seq)) for (_, hold, _), lines in self.queued.items() for _, seq in lines]
+        return [
+            job
+            for hold, job in held
+            if (hold is Hold.UNROUTABLE and job.name in tasks) or (hold is Hold.PAUSED and job.name not in self.paused_tasks)
+        ]
 
     def running_of(self, key: str) -> int:
         """How many jobs of this key run."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from asyncjobs.histogram import BOUNDS
+from asyncjobs.pause import Pause
 from asyncjobs.record import record
-from asyncjobs.schedule import Pause, Schedule
+from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT
 from asyncjobs.version import VERSION
@@ -71,6 +72,7 @@ def stats_page(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         _banner(visitor),
         _health(snapshot.problems),
         _queues(snapshot.queues),
+        _paused_tasks(snapshot.paused_tasks),
         _schedules(snapshot.schedules),
         _processes(snapshot.processes),
         _glossary(),
@@ -304,6 +306,16 @@ def _schedules(schedules: Sequence[Schedule]) -> Content:
     return _table("Schedules", heads, rows)
 
 
+def _paused_tasks(tasks: Mapping[str, Pause]) -> Content:
+    if not tasks:
+        return None
+    rows = [
+        element("tr", element("th", _name(task), scope="row"), element("td", "❚❚ ", _paused(pause)))
+        for task, pause in tasks.items()
+    ]
+    return _table("Paused tasks", [element("th", head, scope="col") for head in ("Task", "State")], rows)
+
+
 def _moment(at: int | None, never: str) -> Content:
     return never if at is None else element("time", date(at), datetime=iso(at))
 
@@ -381,7 +393,7 @@ def _by_queue(
 
 def _marks(queue: QueueSnapshot) -> Content:
     return (
-        element("span", "❚❚ paused", class_="mark") if queue.paused else None,
+        element("span", "❚❚ ", _paused(queue.pause), class_="mark") if queue.pause else None,
         element("span", "▲ no process works it", class_="mark warn") if not queue.slots else None,
     )
 

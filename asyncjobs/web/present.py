@@ -29,12 +29,14 @@ At the top level, over all queues, and again in each value of `queues`, of that 
 In each value of `queues` also:
 
     paused          true: nothing of this queue is started, in any process
+    pause           null, or when, by whom and why it was paused: {since, since_ms, by, why}
 
 At the top level also:
 
     queues          name → the above
     processes       [{id, pid, host, version, started_at, started_at_ms, alive, this, slots: {queue: n}, busy: {queue: n}}, ...];
                     alive: its jobs are its own; this: it is the one that answers
+    paused_tasks    name → {since, since_ms, by, why}, as `pause`
     schedules       [{name, task, queue, when, next_at, next_at_ms, last_at, last_at_ms, last_job, fired, paused}, ...]; when: a
                     crontab line with its time zone, or "every 5 min"; next_at: null when it never fires again; last_at, last_job: the
                     time that it fired for last, and the job that it enqueued then; fired: how many it has enqueued; paused: null, or
@@ -54,6 +56,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from asyncjobs.histogram import BOUNDS
+from asyncjobs.pause import Pause
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.version import VERSION
@@ -67,8 +70,11 @@ def presented(snapshot: Snapshot) -> Fields:
     """The whole answer."""
     return {
         **_numbers(total(snapshot.queues)),
-        "queues": {queue.name: {**_numbers(queue), "paused": queue.paused} for queue in snapshot.queues},
+        "queues": {
+            queue.name: {**_numbers(queue), "paused": queue.paused, "pause": _pause(queue.pause)} for queue in snapshot.queues
+        },
         "processes": [_process(process) for process in snapshot.processes],
+        "paused_tasks": {task: _pause(pause) for task, pause in snapshot.paused_tasks.items()},
         "schedules": [_schedule(schedule) for schedule in snapshot.schedules],
         "version": snapshot.version,
         "as_of": iso(snapshot.as_of),
@@ -104,7 +110,7 @@ def total(queues: Sequence[QueueSnapshot]) -> QueueSnapshot:
         scheduled_more=any(queue.scheduled_more for queue in queues),
         retrying=sum(queue.retrying for queue in queues),
         held=sum(queue.held for queue in queues),
-        paused=False,
+        pause=None,
         slots=sum(queue.slots for queue in queues),
         enqueued=sum(queue.enqueued for queue in queues),
         processed=sum(queue.processed for queue in queues),
@@ -169,7 +175,6 @@ def _process(process: ProcessSnapshot) -> Fields:
 
 
 def _schedule(schedule: Schedule) -> Fields:
-    paused = schedule.paused
     return {
         "name": schedule.name,
         "task": schedule.job.name,
@@ -179,8 +184,12 @@ def _schedule(schedule: Schedule) -> Fields:
         **_moment("last_at", schedule.last_at),
         "last_job": schedule.last_job,
         "fired": schedule.fired,
-        "paused": None if paused is None else {**_moment("since", paused.since), "by": paused.by, "why": paused.why},
+        "paused": _pause(schedule.paused),
     }
+
+
+def _pause(pause: Pause | None) -> Fields | None:
+    return None if pause is None else {**_moment("since", pause.since), "by": pause.by, "why": pause.why}
 
 
 def _moment(name: str, at: int | None) -> Fields:

@@ -16,9 +16,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from asyncjobs.job import Hold, Job, Policy, Progress, State
 from asyncjobs.outcome import Cancelled, Failed, Finish, Lost, Outcome, Released, Snoozed, Succeeded, TimedOut, settle
+from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
-from asyncjobs.schedule import Fire, Pause, Schedule
+from asyncjobs.schedule import Fire, Schedule
 from asyncjobs.store.base import Claim, Claimed, JobQuery, RunnerInfo, Stats, Store
 from asyncjobs.store.tally import HELD
 from tests.store.acts import BOOM, NOW, new
@@ -310,12 +311,18 @@ class StoreMachine(RuleBasedStateMachine):
         jobs, its_jobs = self.both(lambda side: side.handles[0].get(self.ids))
         data = self.sides[0].world.data  # type: ignore[attr-defined]  # a MemoryWorld
         for model, subject in zip(jobs, its_jobs, strict=True):
-            if model is None or subject is None or model.hold is subject.hold or subject.hold is not Hold.UNROUTABLE:
+            if (
+                model is None
+                or subject is None
+                or model.hold is subject.hold
+                or subject.hold not in (Hold.UNROUTABLE, Hold.PAUSED)
+            ):
                 continue
             known = {name for runner in self.runners for name in runner.tasks}
-            if model.run_at > self.now or claim.wants.get(model.queue) is None or model.name in known:
-                raise Disagreement(f"held as unroutable, but due later, of another queue, or known: {subject}")
-            data.put(replace(model, hold=Hold.UNROUTABLE))
+            right = model.name in data.paused_tasks if subject.hold is Hold.PAUSED else model.name not in known
+            if model.run_at > self.now or claim.wants.get(model.queue) is None or not right:
+                raise Disagreement(f"held, but due later, of another queue, or neither unknown nor paused: {subject}")
+            data.put(replace(model, hold=subject.hold))
             data.counters[model.queue, HELD] += 1
 
     def check_next_due(self, claim: Claim, model: int | None, subject: int | None) -> None:
@@ -327,7 +334,7 @@ class StoreMachine(RuleBasedStateMachine):
                 for job in jobs
                 if job.state is State.QUEUED
                 and job.queue in claim.wants
-                and job.name not in claim.tasks
+                and job.name not in claim.tasks - self.sides[0].world.data.paused_tasks.keys()  # type: ignore[attr-defined]
                 and job.run_at > self.now
             ]
             if subject not in strange or (model is not None and subject is not None and subject > model):
@@ -468,10 +475,10 @@ class StoreMachine(RuleBasedStateMachine):
         ids = [*self.some_ids(picks), "unknown"]
         self.same(lambda side: side.handles[handle].cancel(ids, now=self.now))
 
-    @rule(handle=HANDLES, picks=st.lists(st.integers(0, 50), min_size=1, max_size=3))
-    def requeue(self, handle: int, picks: list[int]) -> None:
+    @rule(handle=HANDLES, picks=st.lists(st.integers(0, 50), min_size=1, max_size=3), spread=st.sampled_from([0, 3_000]))
+    def requeue(self, handle: int, picks: list[int], spread: int) -> None:
         ids = [*self.some_ids(picks), "unknown"]
-        self.same(lambda side: side.handles[handle].requeue(ids, now=self.now))
+        self.same(lambda side: side.handles[handle].requeue(ids, now=self.now, spread=spread))
 
     @rule(handle=HANDLES, queue=st.sampled_from(QUEUES))
     def pause(self, handle: int, queue: str) -> None:
@@ -483,6 +490,15 @@ class StoreMachine(RuleBasedStateMachine):
     def resume(self, handle: int, pick: int) -> None:
         queue = sorted(self.ever_paused)[pick % len(self.ever_paused)]
         self.same(lambda side: side.handles[handle].set_paused(queue, False, now=self.now))
+
+    @rule(handle=HANDLES, task=st.sampled_from(TASKS[:2]), paused=st.booleans())
+    def pause_task(self, handle: int, task: str, paused: bool) -> None:
+        self.same(lambda side: side.handles[handle].set_task_paused(task, paused, now=self.now, by="ada", why="\ud800"))
+
+    @rule(handle=HANDLES, picks=st.lists(st.integers(0, 50), min_size=1, max_size=3))
+    def discard(self, handle: int, picks: list[int]) -> None:
+        ids = [*self.some_ids(picks), "unknown"]
+        self.same(lambda side: side.handles[handle].discard(ids))
 
     @rule(
         handle=HANDLES,
@@ -540,9 +556,12 @@ class StoreMachine(RuleBasedStateMachine):
         state=st.none() | st.sampled_from(State),
         queue=st.none() | st.sampled_from(QUEUES),
         task=st.none() | st.sampled_from(TASKS),
+        error=st.sampled_from([None, None, BOOM.type, "Cancel"]),
     )
-    def read_pages(self, handle: int, limit: int, state: State | None, queue: str | None, task: str | None) -> None:
-        query = JobQuery(state, queue, task)
+    def read_pages(
+        self, handle: int, limit: int, state: State | None, queue: str | None, task: str | None, error: str | None
+    ) -> None:
+        query = JobQuery(state, queue, task, error)
 
         async def walk(side: Side) -> list[list[str]]:
             shown, after = [], None
@@ -609,7 +628,7 @@ def _comparable(stats: Stats) -> Any:
         runner.info.id: (runner.info, {queue: count for queue, count in runner.running.items() if count}, runner.alive)
         for runner in stats.runners
     }
-    return stats.as_of, queues, runners
+    return stats.as_of, queues, runners, stats.paused_tasks
 
 
 async def _get(store: Store, ids: Sequence[str]) -> Sequence[Job | None]:

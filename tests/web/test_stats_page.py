@@ -6,7 +6,7 @@ import pytest
 
 from asyncjobs.errors import NotStarted, StoreUnavailable
 from asyncjobs.job import NewJob
-from asyncjobs.schedule import Pause
+from asyncjobs.pause import Pause
 from asyncjobs.web.app import web_app
 from tests.web.fakes import AS_OF, FakeSource, a_process, a_queue, a_schedule, a_snapshot, durations
 from tests.web.html import Page
@@ -66,8 +66,10 @@ async def test_several_queues_have_a_row_for_all_of_them_and_one_has_not(browse:
 
 
 async def test_a_paused_queue_and_one_that_nobody_works_are_marked_in_words(browse: Any) -> None:
-    page = await look(browse, FakeSource(a_snapshot(a_queue("crm", paused=True), a_queue("old", slots=0))))
-    assert "crm❚❚ paused" in page.by_tag["th"]
+    page = await look(
+        browse, FakeSource(a_snapshot(a_queue("crm", pause=Pause(AS_OF, "ada", "a holiday")), a_queue("old", slots=0)))
+    )
+    assert "crm❚❚ paused since 24 November 2026, 19:20:31 UTC by ada: a holiday" in page.by_tag["th"]
     assert "old▲ no process works it" in page.by_tag["th"]
 
 
@@ -133,9 +135,18 @@ async def test_the_page_loads_itself_only_when_asked_to(browse: Any) -> None:
 async def test_hostile_names_and_reasons_change_no_tag(browse: Any, hostile: str) -> None:
     def source(text: str) -> FakeSource:
         process = a_process(host=text, version=text, slots={text: 1}, busy={text: 1})
-        queues = (a_queue(text, paused=True, slots=0), a_queue("b"))
+        queues = (a_queue(text, pause=Pause(AS_OF, text, text), slots=0), a_queue("b"))
         schedule = a_schedule(text, paused=Pause(AS_OF, text, text), job=NewJob("", text, text, 0))
-        return FakeSource(a_snapshot(*queues, processes=(process,), problems={text: text}, version=text, schedules=(schedule,)))
+        return FakeSource(
+            a_snapshot(
+                *queues,
+                processes=(process,),
+                problems={text: text},
+                version=text,
+                schedules=(schedule,),
+                paused_tasks={text: Pause(AS_OF, text, text)},
+            )
+        )
 
     auth = [lambda request, name=name: ("read", name) for name in ("harmless", hostile)]
     benign, attacked = await look(browse, source("harmless"), auth=auth[0]), await look(browse, source(hostile), auth=auth[1])

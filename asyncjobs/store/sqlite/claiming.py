@@ -33,6 +33,7 @@ class _Search:
     foreign: Callable[[], frozenset[str]]  # tasks that living siblings know
     found: list[Candidate] = field(default_factory=list)
     next_due: int | None = None
+    paused_tasks: frozenset[str] = frozenset()
     may_hold: int = HOLD_AT_ONCE
     unknown: set[str] = field(default_factory=set)  # tasks whose jobs were held
     emptied: set[str] = field(default_factory=set)  # queues of which all that waits, for whatever time, was found
@@ -85,11 +86,14 @@ class _Search:
 
     def _priority(self, queue: str, priority: int, limit: int, rows: list[_Due]) -> list[Candidate]:
         """Due ones of this priority; the first that is not due, or beyond the limit, sets next_due."""
-        execute, tasks = self.transaction.cursor.execute, self.claim.tasks
+        execute, tasks = self.transaction.cursor.execute, self.claim.tasks - self.paused_tasks
         skip: frozenset[str] = frozenset()
         while any(name not in tasks and run_at <= self.now for _, run_at, name, _, _ in rows):
             strange = [(seq, name) for seq, run_at, name, _, _ in rows if name not in tasks and run_at <= self.now]
-            skip |= self.foreign() & {name for _, name in strange}
+            if stopped := [seq for seq, name in strange if name in self.paused_tasks][: self.may_hold]:
+                self._hold(queue, Hold.PAUSED, stopped)
+            strange = [(seq, name) for seq, name in strange if name not in self.paused_tasks]
+            skip |= self.foreign() & {name for _, name in strange} if strange else frozenset()
             nobodys = [seq for seq, name in strange if name not in skip][: self.may_hold]
             if nobodys:
                 self._hold(queue, Hold.UNROUTABLE, nobodys)
@@ -139,13 +143,13 @@ def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, forei
     """See Store.claim. floor: the least token of this generation."""
     now = max(now, transaction.now)
     paused = _paused(transaction)
-    search = _Search(transaction, claim, now, foreign)
+    search = _Search(transaction, claim, now, foreign, paused_tasks=_paused_tasks(transaction))
     for queue, limit in claim.wants.items():
         if queue not in paused:
             search.queue(queue, limit)
     jobs = _start(transaction, claim.runner, search.found, now, floor)
     suspects = _suspects(transaction)
-    alone = _alone(suspects, claim, paused)
+    alone = _alone(suspects, claim, paused, search.paused_tasks)
     alone_due = min((run_at for _, _, run_at in alone), default=None)
     # All there is begins here: siblings need not look; unless a suspect waits, of whatever task, that one of them may run.
     transaction.woken -= search.emptied - {queue for _, _, _, queue, *_ in suspects}
@@ -156,7 +160,7 @@ def claim_alone(transaction: Transaction, claim: Claim, now: int, *, floor: int)
     """See Store.claim_alone."""
     now = max(now, transaction.now)
     suspects = _suspects(transaction)
-    alone = _alone(suspects, claim, _paused(transaction), at_least=1)
+    alone = _alone(suspects, claim, _paused(transaction), _paused_tasks(transaction), at_least=1)
     rooms = {seq: Room.of(transaction, queue, claim, now) for seq, _, _, queue, *_ in suspects}
     running = keys.running(transaction.cursor, {key for *_, key, _ in suspects if key is not None})
     full = {seq for seq, *_, key, policy in suspects if key is not None and running[key] >= policy_of(policy).key_limit}
@@ -172,15 +176,21 @@ def _paused(transaction: Transaction) -> set[str]:
     return {queue for (queue,) in transaction.cursor.execute(sql.PAUSED)}
 
 
+def _paused_tasks(transaction: Transaction) -> frozenset[str]:
+    return frozenset(task for (task,) in transaction.cursor.execute(sql.PAUSED_TASKS))
+
+
 def _suspects(transaction: Transaction) -> list[_Suspect]:
     return transaction.cursor.execute(sql.ALONE).fetchall()
 
 
-def _alone(suspects: list[_Suspect], claim: Claim, paused: set[str], *, at_least: int = 0) -> list[Candidate]:
+def _alone(
+    suspects: list[_Suspect], claim: Claim, paused: set[str], paused_tasks: frozenset[str], *, at_least: int = 0
+) -> list[Candidate]:
     return [
         (run_at + PRIORITY_STEP * priority, seq, run_at)
         for seq, run_at, priority, queue, name, _, _ in suspects
-        if queue not in paused and name in claim.tasks and claim.wants.get(queue, -1) >= at_least
+        if queue not in paused and name in claim.tasks - paused_tasks and claim.wants.get(queue, -1) >= at_least
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from asyncjobs.clock import Clock
 from asyncjobs.errors import StoreClosed
 from asyncjobs.job import PRIORITIES, Job, State
+from asyncjobs.pause import Pause
 from asyncjobs.store.base import (
     COUNT_LIMIT,
     HistoryBucket,
@@ -24,7 +25,7 @@ from asyncjobs.store.base import (
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import Hopper, unavailable
 from asyncjobs.store.sqlite.files import DATABASE, Files
-from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, job_of, runner_of
+from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, job_of, pause_of, runner_of
 from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, TOTALS, buckets_of, total_of
 
 V = TypeVar("V")
@@ -69,10 +70,14 @@ class SQLiteReader:
         if query.state is not None:
             conditions.append("state = ?")
             values.append(NUMBERS[query.state])
-        texts = [
+        texts: list[tuple[str, Any]] = [
             (column, askable(value)) for column, value in (("queue", query.queue), ("name", query.task)) if value is not None
         ]
         conditions += [f"{column} = ?" for column, _ in texts]
+        if query.error is not None:  # stored as ["type","message",...]
+            prefix = dumps([query.error])[:-1] + ","
+            conditions.append("substr(error, 1, ?) = ?")
+            texts += [("", len(prefix)), ("", prefix)]
         statement = f"SELECT seq, {COLUMNS} FROM jobs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
         parameters = [*values, *(value for _, value in texts), limit + 1]
         rows = await self.read(lambda cursor: cursor.execute(statement, parameters).fetchall())
@@ -151,14 +156,15 @@ def _stats(cursor: sqlite3.Cursor, now: int, alive: Callable[[str], bool]) -> St
     running: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for runner, queue, n in cursor.execute(sql.RUNNING):
         running[runner][queue] = n
-    paused: dict[str, int] = dict(cursor.execute("SELECT queue, paused FROM pauses"))
+    pauses = {queue: pause_of(at, said) if paused else None for queue, paused, at, said in cursor.execute(sql.PAUSES)}
     infos: list[RunnerInfo] = [runner_of(row) for row in cursor.execute(sql.RUNNERS)]
-    names = set(counters) | set(paused) | {queue for info in infos for queue in info.queues}
-    queues = {name: _queue_stats(cursor, name, counters[name], bool(paused.get(name)), now) for name in sorted(names)}
-    return Stats(now, queues, [RunnerStats(info, running.get(info.id, {}), alive(info.id)) for info in infos])
+    names = set(counters) | set(pauses) | {queue for info in infos for queue in info.queues}
+    queues = {name: _queue_stats(cursor, name, counters[name], pauses.get(name), now) for name in sorted(names)}
+    runners = [RunnerStats(info, running.get(info.id, {}), alive(info.id)) for info in infos]
+    return Stats(now, queues, runners, {task: pause_of(at, said) for task, at, said in cursor.execute(sql.TASK_PAUSES)})
 
 
-def _queue_stats(cursor: sqlite3.Cursor, queue: str, counters: dict[str, int], paused: bool, now: int) -> QueueStats:
+def _queue_stats(cursor: sqlite3.Cursor, queue: str, counters: dict[str, int], pause: Pause | None, now: int) -> QueueStats:
     states = {state: counters.get(state, 0) for state in STATES}
     held = counters.get(HELD, 0)
     claimable = states[STATES[0]] - held
@@ -177,7 +183,7 @@ def _queue_stats(cursor: sqlite3.Cursor, queue: str, counters: dict[str, int], p
         scheduled=min(scheduled, COUNT_LIMIT),
         scheduled_more=scheduled_more,
         oldest_due=min((run_at for run_at in oldest if run_at is not None and run_at <= now), default=None),
-        paused=paused,
+        pause=pause,
         totals={metric: counters.get(total_of(metric), 0) for metric in TOTALS},
     )
 

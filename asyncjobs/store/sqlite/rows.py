@@ -9,6 +9,7 @@ from typing import Any
 
 from asyncjobs.job import AttemptRecord, Error, Hold, Job, NewJob, Policy, Progress, State
 from asyncjobs.json_text import encoder
+from asyncjobs.pause import Pause
 from asyncjobs.store.base import RunnerInfo
 
 STATES: tuple[State, ...] = (State.QUEUED, State.RUNNING, State.SUCCEEDED, State.FAILED, State.CANCELLED)
@@ -72,6 +73,10 @@ def askable(text: str) -> str | bytes:
     except UnicodeEncodeError:
         return text.encode(errors="surrogatepass")
     return text
+
+
+def pause_of(changed_at: int, said: str) -> Pause:
+    return Pause(changed_at, *json.loads(said))
 
 
 def dumps(value: object) -> str:

@@ -117,7 +117,18 @@ CREATE TABLE taken_keys (key TEXT PRIMARY KEY, id TEXT NOT NULL, until INTEGER N
 CREATE INDEX taken_until ON taken_keys (until)
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN)
+# said: who and why, as JSON. A task that was resumed keeps its row until nothing of it is held any more.
+_PAUSES = """
+ALTER TABLE pauses ADD COLUMN said TEXT NOT NULL DEFAULT '["",""]';
+CREATE TABLE task_pauses (
+    task TEXT PRIMARY KEY,
+    paused INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    said TEXT NOT NULL
+) WITHOUT ROWID
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES)
 VERSION = len(MIGRATIONS)
 
 

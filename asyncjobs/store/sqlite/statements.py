@@ -68,7 +68,7 @@ MAKE_DUE = f"""
 UPDATE jobs SET {_AGAIN} WHERE state = 0 AND queue = :queue AND priority = :priority AND hold = 0 AND {_NOT_SET}
 """
 # jobs_held: they must not wait either, once nothing holds them
-MAKE_HELD_DUE = f"UPDATE jobs SET {_AGAIN} WHERE state = 0 AND hold IN (1, 2, 3) AND hold <> 0 AND {_NOT_SET}"
+MAKE_HELD_DUE = f"UPDATE jobs SET {_AGAIN} WHERE state = 0 AND hold IN (1, 2, 3, 4) AND hold <> 0 AND {_NOT_SET}"
 
 # the primary key; STARTED answers in no order, so the caller sorts
 START = """
@@ -115,7 +115,7 @@ ALONE = "SELECT seq, run_at, priority, queue, name, key, policy FROM jobs WHERE 
 ANY_UNROUTABLE = "SELECT 1 FROM jobs WHERE state = 0 AND hold = 1 AND hold <> 0 LIMIT 1"
 UNHOLD = """
 UPDATE jobs SET hold = 0 WHERE seq IN (
-    SELECT seq FROM jobs WHERE state = 0 AND hold = 1 AND hold <> 0 AND name IN (SELECT value FROM json_each(?)) LIMIT ?
+    SELECT seq FROM jobs WHERE state = 0 AND hold = ? AND hold <> 0 AND name IN (SELECT value FROM json_each(?)) LIMIT ?
 ) RETURNING queue
 """
 
@@ -206,8 +206,21 @@ SPENT = "SELECT spent_to FROM rates WHERE queue = ?"
 SPEND = "INSERT INTO rates VALUES (?, ?) ON CONFLICT DO UPDATE SET spent_to = excluded.spent_to"
 
 PAUSED = "SELECT queue FROM pauses WHERE paused"
-PAUSE = "INSERT INTO pauses VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET paused = 1, changed_at = excluded.changed_at"
+PAUSED_TASKS = "SELECT task FROM task_pauses WHERE paused"
+RESUMED_TASKS = "SELECT task FROM task_pauses WHERE NOT paused"
+PAUSES = "SELECT queue, paused, changed_at, said FROM pauses"
+TASK_PAUSES = "SELECT task, changed_at, said FROM task_pauses WHERE paused"
+PAUSE = """
+INSERT INTO pauses (queue, paused, changed_at, said) VALUES (?, 1, ?, ?)
+ON CONFLICT DO UPDATE SET paused = 1, changed_at = excluded.changed_at, said = excluded.said
+"""
+PAUSE_TASK = """
+INSERT INTO task_pauses (task, paused, changed_at, said) VALUES (?, 1, ?, ?)
+ON CONFLICT DO UPDATE SET paused = 1, changed_at = excluded.changed_at, said = excluded.said
+"""
 RESUME = "UPDATE pauses SET paused = 0, changed_at = ? WHERE queue = ?"
+RESUME_TASK = "UPDATE task_pauses SET paused = 0, changed_at = ? WHERE task = ?"
+FORGET_RESUMED = "DELETE FROM task_pauses WHERE task = ? AND NOT paused"
 
 
 @lru_cache(maxsize=64)

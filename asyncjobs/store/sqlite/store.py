@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asyncjobs.clock import Clock, SystemClock, pause
 from asyncjobs.errors import StoreClosed, StoreUnavailable
-from asyncjobs.job import PRIORITIES, Job, NewJob, Progress, State
+from asyncjobs.job import PRIORITIES, Hold, Job, NewJob, Progress, State
 from asyncjobs.outcome import ABANDONED, Finish
 from asyncjobs.spawn import spawn
 from asyncjobs.store.base import (
@@ -264,6 +264,7 @@ class SQLiteStore:
                 _make_due(transaction, now)
             if info is not None:
                 _unhold(transaction, info.tasks)
+            _unhold_resumed(transaction)
             held = transaction.cursor.execute(sql.HELD, (askable(runner),)).fetchall()
             return Beat(
                 held={id: token for id, token, _ in held},
@@ -309,18 +310,34 @@ class SQLiteStore:
             Rank.CHANGE, lambda t: [_cancel(t, id, now) for id in ids], synced=True, now=now, rows=len(ids)
         )
 
-    async def requeue(self, ids: Sequence[str], *, now: int) -> Sequence[bool]:
-        return await self._writing(now).submit(  # type: ignore[no-any-return]
-            Rank.CHANGE, lambda t: [_requeue(t, id, now) for id in ids], synced=True, now=now, rows=len(ids)
+    async def requeue(self, ids: Sequence[str], *, now: int, spread: int = 0) -> Sequence[bool]:
+        def act(transaction: Transaction) -> list[bool]:
+            return [_requeue(transaction, id, now + spread * at // len(ids)) for at, id in enumerate(ids)]
+
+        return await self._writing(now).submit(Rank.CHANGE, act, synced=True, now=now, rows=len(ids))  # type: ignore[no-any-return]
+
+    async def discard(self, ids: Sequence[str]) -> Sequence[bool]:
+        return await self._writing().submit(  # type: ignore[no-any-return]
+            Rank.CHANGE, lambda t: [_discard(t, id) for id in ids], synced=False, rows=len(ids)
         )
 
-    async def set_paused(self, queue: str, paused: bool, *, now: int) -> None:
+    async def set_paused(self, queue: str, paused: bool, *, now: int, by: str = "", why: str = "") -> None:
         def act(transaction: Transaction) -> None:
             if paused:
-                transaction.cursor.execute(sql.PAUSE, (queue, now))
+                transaction.cursor.execute(sql.PAUSE, (queue, now, dumps([by, why])))
             else:
                 transaction.cursor.execute(sql.RESUME, (now, queue))
                 transaction.woken.add(queue)
+
+        await self._writing(now).submit(Rank.CHANGE, act, synced=True)
+
+    async def set_task_paused(self, task: str, paused: bool, *, now: int, by: str = "", why: str = "") -> None:
+        def act(transaction: Transaction) -> None:
+            if paused:
+                transaction.cursor.execute(sql.PAUSE_TASK, (task, now, dumps([by, why])))
+            else:
+                transaction.cursor.execute(sql.RESUME_TASK, (now, task))
+                _unhold_resumed(transaction)
 
         await self._writing(now).submit(Rank.CHANGE, act, synced=True)
 
@@ -423,11 +440,35 @@ def _make_due(transaction: Transaction, now: int) -> None:
 
 def _unhold(transaction: Transaction, tasks: frozenset[str]) -> None:
     """Give back to the queues what was held for want of somebody who knows these tasks."""
-    if transaction.cursor.execute(sql.ANY_UNROUTABLE).fetchone() is None:
-        return
-    for (queue,) in transaction.cursor.execute(sql.UNHOLD, (claiming.names_text(tasks), UNHOLD_AT_ONCE)).fetchall():
+    if transaction.cursor.execute(sql.ANY_UNROUTABLE).fetchone() is not None:
+        _let_go(transaction, Hold.UNROUTABLE, claiming.names_text(tasks))
+
+
+def _unhold_resumed(transaction: Transaction) -> None:
+    """Give back what was held while its task was paused."""
+    for (task,) in transaction.cursor.execute(sql.RESUMED_TASKS).fetchall():
+        if _let_go(transaction, Hold.PAUSED, dumps([task])) < UNHOLD_AT_ONCE:
+            transaction.cursor.execute(sql.FORGET_RESUMED, (task,))
+
+
+def _let_go(transaction: Transaction, hold: Hold, names: str) -> int:
+    """Up to UNHOLD_AT_ONCE of these tasks' jobs that are held so; how many there were."""
+    queues = transaction.cursor.execute(sql.UNHOLD, (hold.value, names, UNHOLD_AT_ONCE)).fetchall()
+    for (queue,) in queues:
         transaction.tally.held(queue, -1)
         transaction.woken.add(queue)
+    return len(queues)
+
+
+def _discard(transaction: Transaction, id: str) -> bool:
+    row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
+    if row is None or row[1] < schema.SUCCEEDED:
+        return False
+    seq, state, queue, *_ = row
+    transaction.count_inserts()  # of what is removed here, too
+    transaction.cursor.execute(sql.DELETE, (dumps([seq]),))
+    transaction.tally.pruned(queue, STATES[state], 1)
+    return True
 
 
 def _prune(transaction: Transaction, ended_before: Mapping[State, int], limit: int) -> int:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from asyncjobs.job import NewJob
-from asyncjobs.schedule import Fire, Pause, Schedule
+from asyncjobs.pause import Pause
+from asyncjobs.schedule import Fire, Schedule
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.reader import SQLiteReader
 from asyncjobs.store.sqlite.rows import askable, dumps, insert_of, policy_of, policy_text

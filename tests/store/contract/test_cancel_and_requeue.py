@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncjobs.job import Hold, Progress, State
-from asyncjobs.store.base import Cancellation, Inserted, Store
+from asyncjobs.store.base import Cancellation, Inserted, Metric, Store
 from tests.store.acts import BOOM, NOW, end, failure, ids, new, one, put, queue_stats, retry, run, sign_on, success, take
 
 
@@ -119,3 +119,20 @@ async def test_requeue_is_seen_by_every_handle_when_it_returns(store: Store, oth
     await end(store, success(await run(store, "a")))
     await store.requeue(["a"], now=NOW)
     assert (await one(other, "a")).state is State.QUEUED
+
+
+async def test_requeued_jobs_are_spread_evenly(store: Store) -> None:
+    for name in "abcd":
+        await end(store, failure(await run(store, name)))
+    assert await store.requeue([*"abcd", "unknown"], now=NOW, spread=10_000) == [True] * 4 + [False]
+    assert [(await one(store, name)).run_at - NOW for name in "abcd"] == [0, 2_000, 4_000, 6_000]
+
+
+async def test_discard_removes_what_has_ended_alone(store: Store, other: Store) -> None:
+    await end(store, failure(await run(store, "failed")))
+    await run(store, "runs")
+    await put(store, "waits")
+    assert await other.discard(["failed", "runs", "waits", "unknown"]) == [True, False, False, False]
+    assert [job and job.id for job in await store.get(["failed", "runs", "waits"])] == [None, "runs", "waits"]
+    stats = await queue_stats(store)
+    assert (stats.states[State.FAILED], stats.totals[Metric.DEAD]) == (0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncjobs.job import State
+from asyncjobs.job import Error, State
 from asyncjobs.store.base import JobQuery, Store
 from tests.store.acts import NOW, end, failure, ids, new, one, pages, put, run, sign_on, success, take
 
@@ -98,3 +98,12 @@ async def test_an_unreadable_position_begins_at_the_start(store: Store, after: s
 async def test_a_page_of_nothing_is_the_last(store: Store) -> None:
     page = await store.page(JobQuery(), limit=10)
     assert (list(page.jobs), page.next) == ([], None)
+
+
+async def test_a_page_of_one_error_shows_the_jobs_whose_last_error_it_was(store: Store) -> None:
+    for name, type in (("a", "ValueError"), ("b", "ValueErrorOfOurs"), ("c", 'Value"Error\ud800'), ("d", "ValueError")):
+        await end(store, failure(await run(store, name), error=Error(type, "boom")))
+    await put(store, "none")
+    assert ids((await store.page(JobQuery(error="ValueError"), limit=10)).jobs) == ["d", "a"]
+    assert ids((await store.page(JobQuery(error='Value"Error\ud800', state=State.FAILED), limit=10)).jobs) == ["c"]
+    assert (await store.page(JobQuery(error="Value"), limit=10)).jobs == []

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from asyncjobs.job import Policy
-from asyncjobs.schedule import Fire, Pause, Schedule
+from asyncjobs.pause import Pause
+from asyncjobs.schedule import Fire, Schedule
 from asyncjobs.store.base import Metric, Store
 from tests.store.acts import MINUTE, NOW, everything, fires_at, ids, new, one, queue_stats, scheduled, sign_on, take
 from tests.store.worlds import World

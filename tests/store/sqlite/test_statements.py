@@ -109,8 +109,15 @@ NOT_OF_JOBS = {
     "RUNNERS",
     "PROCESSES",
     "PAUSED",
+    "PAUSES",
     "PAUSE",
     "RESUME",
+    "PAUSED_TASKS",
+    "RESUMED_TASKS",
+    "TASK_PAUSES",
+    "PAUSE_TASK",
+    "RESUME_TASK",
+    "FORGET_RESUMED",
 }
 
 
@@ -165,10 +172,10 @@ def test_claims_seek_by_queue_and_priority(connection: sqlite3.Connection, name:
 # What the verbs themselves carry out, wherever it is written: a statement that stands beside those above is found here.
 
 PLANNED = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
-ALL_OF_FEW = {  # statements that read the whole of a table of few rows: a counter of each kind, a row of each process
+ALL_OF_FEW = {
+    sql.PAUSES,  # statements that read the whole of a table of few rows: a counter of each kind, a row of each process
     sql.COUNTERS,
     sql.COUNTED_QUEUES,
-    "SELECT queue, paused FROM pauses",
     sql.PAUSED,
     sql.RUNNERS,
     sql.PROCESSES,
@@ -237,6 +244,9 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await store.set_paused("default", True, now=NOW)
     await claim(store)
     await store.set_paused("default", False, now=NOW)
+    for paused in (True, False):
+        await store.set_task_paused("work", paused, now=NOW)
+    await store.discard(["never"])
     await end(store, *[success(job) for job in await take(store)])
     await put(store, "limited", queue="mail", now=NOW)
     waits = Policy(unique_until_started=True)

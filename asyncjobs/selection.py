@@ -1,0 +1,97 @@
+"""Jobs that match, to be acted on together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
+
+from asyncjobs.clock import Clock
+from asyncjobs.errors import ConfigurationError
+from asyncjobs.job import State
+from asyncjobs.runner.runner import Runner
+from asyncjobs.store.base import Cancellation, JobQuery, Store
+
+AT_ONCE = 500  # jobs of one commit, so that no enqueue waits long behind it
+LONGEST_SPREAD = 366 * 86_400.0  # seconds
+
+
+def checked_spread(spread: float | timedelta) -> int:
+    """In ms. Raises ConfigurationError."""
+    seconds = spread.total_seconds() if isinstance(spread, timedelta) else spread
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= LONGEST_SPREAD:
+        raise ConfigurationError(f"spread={spread!r}: give seconds from 0 to a year, or a timedelta")
+    return round(seconds * 1000)
+
+
+class Selection:
+    """Given by `jobs.where(...)`. Each verb takes what matches as it comes to it, newest first, and says how many it has changed.
+
+    Jobs that others enqueue or change meanwhile may be among them or not; one that no longer may be changed is left alone.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, living: Callable[[], Runner], query: JobQuery, told: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._living = living
+        self._query = query
+        self._told = told  # called with the id of each job that has ended by this
+
+    async def ids(self) -> list[str]:
+        """Of all that match."""
+        return [id async for batch in self._batches(self._query) for id in batch]
+
+    async def cancel(self) -> int:
+        """Cancel the queued ones, ask for the end of those that run."""
+        runner, count = self._living(), 0
+        async for ids in self._batches(self._query):
+            verdicts = await self._store.cancel(ids, now=self._clock.now())
+            count += sum(verdict in (Cancellation.CANCELLED, Cancellation.REQUESTED) for verdict in verdicts)
+            for id in ids:
+                self._told(id)
+        runner.beat()
+        return count
+
+    async def retry(self, *, spread: float | timedelta = 0.0) -> int:
+        """Put those back that have ended, at once or evenly over so many seconds (or a timedelta), the oldest first."""
+        whole = checked_spread(spread)
+        runner = self._living()
+        ids, now, count = (await self.ids())[::-1], self._clock.now(), 0
+        for begin in range(0, len(ids), AT_ONCE):
+            some = ids[begin : begin + AT_ONCE]
+            first, share = whole * begin // len(ids), whole * len(some) // len(ids)
+            count += sum(await self._store.requeue(some, now=now + first, spread=share))
+        runner.ring_all()
+        return count
+
+    async def discard(self) -> int:
+        """Remove those that have ended, and what is known of them."""
+        self._living()
+        count = 0
+        async for ids in self._batches(self._query):
+            count += sum(await self._store.discard(ids))
+        return count
+
+    async def purge(self) -> int:
+        """Cancel those that are queued, and remove all but those that run."""
+        self._living()
+        count = 0
+        async for ids in self._batches(self._query):
+            waiting = [job.id for job in await self._store.get(ids) if job is not None and job.state is State.QUEUED]
+            await self._store.cancel(waiting, now=self._clock.now())
+            count += sum(await self._store.discard(ids))
+            for id in waiting:
+                self._told(id)
+        return count
+
+    async def _batches(self, query: JobQuery) -> AsyncIterator[Sequence[str]]:
+        self._living()
+        after = None
+        while True:
+            page = await self._store.page(query, limit=AT_ONCE, after=after)
+            if page.jobs:
+                yield [job.id for job in page.jobs]
+            if page.next is None:
+                return
+            after = page.next

@@ -1,0 +1,200 @@
+"""What an operator does to jobs, queues and tasks while the app runs."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from asyncjobs import ArgumentError, ConfigurationError, Jobs, Pause, Retry, State, UnknownQueue, UnknownTask
+from asyncjobs.selection import AT_ONCE
+from tests.fakes import FakeClock, settled
+
+
+@pytest.fixture
+async def failing(jobs: Jobs) -> dict[str, Any]:
+    """Tasks "boom" and "crash", which fail for good with an error each while `failing["on"]` is true, and note what runs."""
+    facts: dict[str, Any] = {"on": True, "ran": []}
+
+    @jobs.task(name="boom", retry=Retry(1))
+    async def boom(n: int) -> None:
+        facts["ran"].append(n)
+        if facts["on"]:
+            raise ValueError(n)
+
+    @jobs.task(name="crash", retry=Retry(1), queue="slow")
+    async def crash(n: int) -> None:
+        if facts["on"]:
+            raise ConnectionError(n)
+
+    return facts
+
+
+async def fail(jobs: Jobs, clock: FakeClock, count: int) -> None:
+    await jobs.enqueue_many([jobs._tasks[name].call(n) for name in ("boom", "crash") for n in range(count)])
+    await settled()
+    assert len((await jobs.list(state="failed", limit=1000)).jobs) == 2 * count
+
+
+# --- many at once ------------------------------------------------------------------------------------------------------
+
+
+async def test_one_failure_group_is_retried_and_no_other(failing: dict[str, Any], running: Jobs, clock: FakeClock) -> None:
+    await fail(running, clock, 3)
+    failing["on"] = False
+    assert await running.where(state="failed", error=ConnectionError).retry() == 3
+    await settled()
+    assert {job.name for job in (await running.list(state="failed")).jobs} == {"boom"}
+    assert await running.where(error="ValueError", task="boom").retry() == 3
+    await settled()
+    assert (await running.list(state="failed")).jobs == []
+
+
+async def test_a_retry_is_spread_over_its_time_the_oldest_first(failing: dict[str, Any], running: Jobs, clock: FakeClock) -> None:
+    await fail(running, clock, 4)
+    failing["on"] = False
+    failing["ran"].clear()
+    assert await running.where(task="boom").retry(spread=timedelta(seconds=40)) == 4
+    await settled()
+    assert failing["ran"] == [0]
+    await clock.advance(20.5)
+    assert failing["ran"] == [0, 1, 2]
+    await clock.advance(10)
+    assert failing["ran"] == [0, 1, 2, 3]
+
+
+async def test_more_than_one_commit_takes_are_acted_on(failing: dict[str, Any], running: Jobs, clock: FakeClock) -> None:
+    later = running._tasks["boom"].options(delay=60)
+    count = 2 * AT_ONCE + 7
+    await running.enqueue_many([later.call(n) for n in range(count)])
+    assert len(await running.where(queue="default").ids()) == count
+    assert await running.where(queue="default", state="queued").cancel() == count
+    assert await running.where(queue="default").cancel() == 0
+    assert await running.where(queue="default").retry(spread=count) == count
+    times = sorted(job.run_at - clock.now() for job in (await running.list(limit=1000)).jobs)
+    assert max(times) <= count * 1000
+    assert max(later - earlier for earlier, later in pairwise(times)) <= 1000
+
+
+async def test_discard_removes_what_has_ended_and_purge_what_waits_too(
+    failing: dict[str, Any], running: Jobs, clock: FakeClock
+) -> None:
+    go_on = asyncio.Event()
+
+    @running.task(name="runs")
+    async def runs() -> None:
+        await go_on.wait()
+
+    await fail(running, clock, 2)
+    await runs.enqueue()
+    await settled()
+    waits = await running._tasks["boom"].options(delay=60).enqueue(9)
+    waiting = asyncio.ensure_future(waits.result())
+    await settled()
+    assert await running.where(task="crash").discard() == 2
+    assert await running.where(queue="default").purge() == 3
+    assert [job.name for job in (await running.list()).jobs] == ["runs"]
+    with pytest.raises(Exception, match=waits.id):
+        await waiting
+    go_on.set()
+
+
+async def test_single_jobs_are_discarded_and_spread(failing: dict[str, Any], running: Jobs, clock: FakeClock) -> None:
+    await fail(running, clock, 2)
+    ids = [job.id for job in (await running.list(task="boom")).jobs]
+    assert await running.retry(ids, spread=10) == dict.fromkeys(ids, True)
+    assert await running.discard([*ids, "unknown"]) == {ids[0]: False, ids[1]: False, "unknown": False}
+    await clock.advance(11)
+    assert await running.discard(ids[0]) == {ids[0]: True}
+    assert await running.get(ids[0]) is None
+
+
+@pytest.mark.parametrize("spread", [-1, True, "5", float("nan"), 10**12])
+async def test_a_spread_that_can_not_be_is_refused(running: Jobs, spread: Any) -> None:
+    for verb in (lambda: running.retry([], spread=spread), lambda: running.where().retry(spread=spread)):
+        with pytest.raises(ConfigurationError, match="spread="):
+            await verb()
+    with pytest.raises(ConfigurationError, match="state="):
+        running.where(state="dead")
+
+
+# --- pauses ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_paused_task_starts_nothing_until_it_is_resumed(failing: dict[str, Any], running: Jobs, clock: FakeClock) -> None:
+    failing["on"] = False
+    boom = running._tasks["boom"]
+    await running.pause(task=boom, by="ada", why="the vendor is down")
+    await running.enqueue_many([boom.call(1), running._tasks["crash"].call(1)])
+    await clock.advance(2)
+    assert failing["ran"] == []
+    assert [job.state for job in (await running.list(task="crash")).jobs] == [State.SUCCEEDED]
+    assert (await running.list(task=boom)).jobs[0].view(clock.now()) == "held"
+    await running.resume(task="boom")
+    await clock.advance(1)
+    assert failing["ran"] == [1]
+
+
+async def test_a_pause_says_who_and_why_in_the_stats(
+    jobs: Jobs, failing: dict[str, Any], running: Jobs, clock: FakeClock
+) -> None:
+    await running.pause("slow", by="ada", why="a new disk")
+    await running.pause(task="boom", by="bob")
+    stats = await running.stats()
+    assert {queue.name: queue.pause for queue in stats.queues}["slow"] == Pause(clock.now(), "ada", "a new disk")
+    assert stats.paused_tasks == {"boom": Pause(clock.now(), "bob")}
+
+
+async def test_what_is_not_there_can_not_be_paused(running: Jobs) -> None:
+    with pytest.raises(UnknownQueue):
+        await running.pause("nowhere")
+    with pytest.raises(UnknownTask):
+        await running.pause(task="nobody")
+    for given in ({}, {"queue": "slow", "task": "boom"}):
+        with pytest.raises(ArgumentError, match="a queue or a task"):
+            await running.pause(**given)
+
+
+async def test_a_drained_queue_runs_nothing_any_more_and_stays_paused(jobs: Jobs, clock: FakeClock) -> None:
+    go_on, began = asyncio.Event(), []
+
+    @jobs.task(queue="one")
+    async def work(n: int) -> None:
+        began.append(n)
+        await go_on.wait()
+
+    async with jobs.running():
+        await clock.advance(0.1)
+        await jobs.enqueue_many([work.call(n) for n in range(3)])
+        await settled()
+        draining = asyncio.ensure_future(jobs.drain("one", by="ada"))
+        await clock.advance(5)
+        assert not draining.done()
+        go_on.set()
+        await clock.advance(1)
+        await draining
+        await clock.advance(5)
+        assert began == [0]
+        assert (await jobs.stats()).queues[1].pause is not None
+        await jobs.resume("one")
+        await clock.advance(2)
+        assert began == [0, 1, 2]
+
+
+async def test_a_drain_that_takes_too_long_says_so(jobs: Jobs, clock: FakeClock) -> None:
+    go_on = asyncio.Event()
+
+    @jobs.task(queue="one")
+    async def work() -> None:
+        await go_on.wait()
+
+    async with jobs.running():
+        await clock.advance(0.1)
+        await work.enqueue()
+        await settled()
+        with pytest.raises(TimeoutError, match=r"queue 'one' still runs jobs after 0\.01 s; it stays paused"):
+            await jobs.drain("one", timeout=0.01)
+        go_on.set()
