@@ -60,6 +60,7 @@ class Policy:
     keep_result: bool = True
     key_limit: int = 1
     unique_until_started: bool = False
+    retry_within: float | None = None
 
 
 @record
@@ -99,7 +100,7 @@ class NewJob:
     A `run_at` at or before the insert's `now` means due at once. Of the jobs of one key no more than `policy.key_limit` run at once.
     unique_key: held while queued and running, or with `policy.unique_until_started` until the first attempt begins; with unique_for
     so many ms from the insert, whatever becomes of the job. replaces: of the holder, while that waits for its first attempt.
-    max_waiting: it is refused where that many are queued.
+    max_waiting: it is refused where that many are queued. expires_at: no attempt of it begins from then on.
     """
 
     id: str
@@ -116,6 +117,7 @@ class NewJob:
     unique_for: int | None = None
     replaces: bool = False
     max_waiting: int | None = None
+    expires_at: int | None = None
 
 
 @record
@@ -154,6 +156,7 @@ class Job:
     progress: Progress | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     key: str | None = None
+    expires_at: int | None = None
 
     def view(self, now: int) -> str:
         """The state as people speak of it: adds held, scheduled, retrying and cancelling to the stored five."""

@@ -180,6 +180,7 @@ class Jobs:
         unique: bool | str | Sequence[str] | KeyFunction | Unique | None = None,
         key: str | KeyFunction | None = None,
         key_limit: int = 1,
+        on_dead: AnyTask | None = None,
         survives: Survives = "power",
         keep_result: bool = True,
     ) -> TaskDecorator: ...
@@ -197,6 +198,7 @@ class Jobs:
         unique: bool | str | Sequence[str] | KeyFunction | Unique | None = None,
         key: str | KeyFunction | None = None,
         key_limit: int = 1,
+        on_dead: AnyTask | None = None,
         survives: Survives = "power",
         keep_result: bool = True,
     ) -> Any:
@@ -208,7 +210,8 @@ class Jobs:
         attempt may run, None for ever. priority: 0 (first) to 3. unique: True for one job
         of the same arguments at a time, queued or running; names of parameters, or a function of them, to compare; or a `Unique`. key: what
         tells its jobs apart, a parameter's name or a function of the arguments; of one key no more than key_limit run at once, in all
-        processes together, and other keys pass. survives: "power" (an enqueue returns when the job is
+        processes together, and other keys pass. on_dead: a task that is enqueued, in the same commit, when a job of this one has
+        failed for good; it gets job_id, task, queue, error and attempts, as far as it has such parameters. survives: "power" (an enqueue returns when the job is
         synced to disk), "crash" (when a killed process can't lose it) or "nothing" (at once). keep_result: whether
         `handle.result()` can give what the function returned.
         Raises ConfigurationError, UnknownQueue: at import, where the mistake is.
@@ -227,6 +230,7 @@ class Jobs:
                 unique=None if unique is False else unique,
                 key=key,
                 key_limit=key_limit,
+                on_dead=on_dead,
                 survives=survives,
                 keep_result=keep_result,
             )

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from asyncjobs.errors import ConfigurationError
-from asyncjobs.job import Error, Hold, Job, Progress, State
+from asyncjobs.job import Error, Hold, Job, NewJob, Progress, State
 from asyncjobs.record import record
 from asyncjobs.retry import MAX_DELAY, delay
 
@@ -119,7 +119,7 @@ class Finish:
     doesn't count. crashes, hold: new values. queue: where the job goes on, None for where it is.
     A QUEUED finish of a job with `cancel_requested` ends it as CANCELLED instead: run_at, give_back, hold and queue, which
     speak of going on, then say nothing. error: None leaves the job's last one, except on SUCCEEDED, where it is the word on
-    the result. progress: the attempt's last word on it; None leaves what is stored.
+    the result. progress: the attempt's last word on it; None leaves what is stored. follow: a job that is inserted with it.
     """
 
     id: str
@@ -134,6 +134,7 @@ class Finish:
     result: str | None = None
     error: Error | None = None
     progress: Progress | None = None
+    follow: NewJob | None = None
 
     def __post_init__(self) -> None:
         if (self.to is State.QUEUED) != (self.run_at is not None) or self.to is State.RUNNING:
@@ -167,7 +168,17 @@ def _failed(job: Job, word: str, error: Error, retryable: bool, retry_after: flo
     if not retryable or job.attempt >= policy.max_attempts:
         return Finish(job.id, job.token, word, State.FAILED, error=error)
     seconds = delay(policy.backoff, policy.jitter, job.attempt, chance) if retry_after is None else retry_after
+    if policy.retry_within is not None and now + _ms(seconds) > _first_began(job, now) + round(policy.retry_within * 1000):
+        return Finish(job.id, job.token, word, State.FAILED, error=error)
     return _again(job, word, now + _ms(seconds), error=error, queue=policy.retry_queue)
+
+
+def _first_began(job: Job, now: int) -> int:
+    """When the first attempt of this round began: the last that has number 1, as far as they are kept."""
+    firsts = [record.started_at for record in job.attempts if record.number == 1]
+    if job.attempt > 1 and job.attempts:
+        return firsts[-1] if firsts else job.attempts[0].started_at
+    return now if job.started_at is None else job.started_at
 
 
 def _lost(job: Job, now: int) -> Finish:

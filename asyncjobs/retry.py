@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from asyncjobs.errors import ConfigurationError
+
+logger = logging.getLogger("asyncjobs.attempt")
 
 DEFAULT_ATTEMPTS = 20
 MAX_ATTEMPTS = 1_000
 MAX_DELAY = 366 * 86_400.0  # seconds; a longer wait is a mistake in a formula
+FURTHEST = 10 * 366 * 86_400.0  # seconds; later than ten years is a mistake in a unit
 
 # The default spread. F30 of the failure model asks that jobs which failed together come back over at least half of the
 # interval: ± 25 % is exactly that, and keeps the mean where the formula puts it.
@@ -27,6 +32,8 @@ class Retry:
     on: retry only these exception classes (or subclasses); None means every one.
     never: fail at once on these.
     queue: the queue that retries run in, so that what is broken doesn't stand in the way of what is new.
+    within: seconds (or a timedelta) after the first attempt began within which the last one begins, however many are left.
+    after: a function of the error that says how many seconds to wait (an HTTP 429's Retry-After, say); None from it: as backoff says.
     """
 
     attempts: int = DEFAULT_ATTEMPTS
@@ -35,6 +42,8 @@ class Retry:
     on: type[BaseException] | tuple[type[BaseException], ...] | None = None
     never: type[BaseException] | tuple[type[BaseException], ...] = ()
     queue: str | None = None
+    within: float | timedelta | None = None
+    after: Callable[[BaseException], float | timedelta | None] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.attempts, bool) or not isinstance(self.attempts, int) or not 1 <= self.attempts <= MAX_ATTEMPTS:
@@ -46,6 +55,32 @@ class Retry:
         object.__setattr__(self, "backoff", _checked_backoff(self.backoff))
         _check_classes("on", self.on)
         _check_classes("never", self.never)
+        if self.within is not None and not _is_seconds(self.seconds_within, FURTHEST):
+            raise ConfigurationError(f"Retry(within={self.within!r}): give seconds above 0, ten years at most, or a timedelta")
+        if self.after is not None and not callable(self.after):
+            raise ConfigurationError(f"Retry(after={self.after!r}): give a function of the error that returns seconds or None")
+
+    @property
+    def seconds_within(self) -> float | None:
+        """`within` in seconds."""
+        return self.within.total_seconds() if isinstance(self.within, timedelta) else self.within
+
+    def wait_after(self, error: BaseException) -> float | None:
+        """What `after` says of this error, in seconds; None where it says nothing, or nothing that can be: that is logged."""
+        if self.after is None:
+            return None
+        try:
+            said = self.after(error)
+            seconds = said.total_seconds() if isinstance(said, timedelta) else said
+            if seconds is None or (_is_seconds(seconds, MAX_DELAY) or seconds == 0):
+                return None if seconds is None else float(seconds)
+        except Exception:
+            logger.exception("Retry(after=...) failed on %r; the backoff says when", type(error).__name__)
+        else:
+            logger.error(
+                "Retry(after=...) returned %r for %s; it takes seconds from 0 to a year, or None", said, type(error).__name__
+            )
+        return None
 
     @property
     def curve(self) -> float | tuple[float, ...] | None:
@@ -71,6 +106,10 @@ def _checked_backoff(backoff: object) -> float | tuple[float, ...] | None:
         if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 <= step <= MAX_DELAY:
             raise ConfigurationError(f"Retry(backoff={backoff!r}): {step!r} is not a number of seconds from 0 to a year")
     return float(steps[0]) if isinstance(backoff, (int, float)) else tuple(float(step) for step in steps)
+
+
+def _is_seconds(value: object, most: float) -> bool:
+    return not isinstance(value, bool) and isinstance(value, (int, float)) and 0 < value <= most
 
 
 def _check_classes(name: str, classes: object) -> None:

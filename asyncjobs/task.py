@@ -20,14 +20,12 @@ from asyncjobs.job import DEFAULT_PRIORITY, PRIORITIES, Job, NewJob, Policy, Sta
 from asyncjobs.key import Key, KeyFunction, scoped
 from asyncjobs.names import MAX_NAME, check_key, check_name
 from asyncjobs.record import record
-from asyncjobs.retry import Retry
+from asyncjobs.retry import FURTHEST, Retry
 from asyncjobs.unique import Unique, UniqueCalls, meant
 
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
-
-FURTHEST = 10 * 366 * 86_400.0  # seconds; later than ten years is a mistake in a unit
 
 
 class Enqueue(Protocol):
@@ -38,11 +36,16 @@ class Enqueue(Protocol):
 
 @record
 class Options:
-    """What one enqueue sets apart from its task; None leaves the task's word. run_at in ms, or in seconds from now."""
+    """What one enqueue sets apart from its task; None leaves the task's word.
+
+    run_at, expires_at: in ms; delay, expires: seconds from now.
+    """
 
     id: str | None = None
     delay: float = 0.0
     run_at: int | None = None
+    expires: float | None = None
+    expires_at: int | None = None
     priority: int | None = None
     queue: str | None = None
     unique: UniqueCalls | None = None
@@ -84,7 +87,10 @@ class Call(Generic[R]):
             policy=task.policy if options.retry is None else task.policy_with(options.retry),
             survives=self._survives(),
             key=self._key(),
+            expires_at=now + round(options.expires * 1000) if options.expires is not None else options.expires_at,
         )
+        if job.expires_at is not None and job.expires_at <= job.run_at:
+            raise ArgumentError("expires= lies before the job is due; it would never run. Give a later one, or no delay= or at=")
         return job if self.unique is None else self.unique.apply(job, self.args, self.kwargs)
 
     @property
@@ -143,6 +149,7 @@ class Task(Generic[P, T, R]):
         unique: object = None,
         key: str | KeyFunction | None = None,
         key_limit: int = 1,
+        on_dead: Task[..., Any, Any] | None = None,
         survives: Survives = "power",
         keep_result: bool = True,
     ) -> None:
@@ -163,6 +170,7 @@ class Task(Generic[P, T, R]):
         self.unique = None if unique is None else UniqueCalls(meant(unique, text_is_key=False), self.arguments, self.name)
         self.key = None if key is None else Key(key, self.arguments, self.name)
         self.policy = _policy(self.retry, _checked_timeout(timeout), keep_result, _checked_key_limit(key_limit))
+        self.on_dead = None if on_dead is None else _checked_on_dead(on_dead)
         self._enqueue = enqueue
         functools.update_wrapper(self, function)
 
@@ -189,6 +197,7 @@ class Task(Generic[P, T, R]):
         id: str | None = None,
         delay: float | timedelta | None = None,
         at: datetime | None = None,
+        expires: float | timedelta | datetime | None = None,
         priority: int | None = None,
         queue: str | None = None,
         unique: str | Unique | None = None,
@@ -201,7 +210,8 @@ class Task(Generic[P, T, R]):
         """This task with options for one call; `.enqueue(...)` or `.call(...)` follows.
 
         id: makes the call idempotent: the same id again stores nothing new (`created` is False). delay: seconds from now. at:
-        an aware datetime. priority: 0 (first) to 3; one step is worth a minute's head start. unique: a key that one queued
+        an aware datetime. expires: seconds from now, or an aware datetime, from which on it is not begun any more, but ends as
+        cancelled. priority: 0 (first) to 3; one step is worth a minute's head start. unique: a key that one queued
         or running job may hold at a time, and a taken one answers with its holder; or a `Unique`. debounce: the job begins so many
         seconds from now, and each such call before it has begun pushes that back and replaces its arguments. throttle: after such a
         call the next ones within so many seconds do nothing. Both tell the same calls by `unique`, or by their arguments. key: the job's, in place of what the task's
@@ -224,16 +234,20 @@ class Task(Generic[P, T, R]):
             raise ArgumentError(f"queue={queue!r}: give the name of a configured queue")
         if meta is not None and not isinstance(meta, Mapping):
             raise ArgumentError(f"meta={meta!r}: give a mapping of JSON values, e.g. meta={{'request': 'r-1'}}")
-        if retry is not None and (retry.on is not None or retry.never != ()):
+        if retry is not None and (retry.on is not None or retry.never != () or retry.after is not None):
             raise ArgumentError(
-                "options(retry=...): on= and never= hold code, which a job can't store; set them at @jobs.task(retry=...)"
+                "options(retry=...): on=, never= and after= hold code, which a job can't store; set them at @jobs.task(retry=...)"
             )
         return Configured(
             self,
             Options(
                 id=id,
-                delay=0.0 if delay is None and debounce is None else _checked_delay(debounce if delay is None else delay),  # type: ignore[arg-type]
-                run_at=None if at is None else _checked_at(at),
+                delay=0.0
+                if delay is None and debounce is None
+                else _checked_delay("delay", debounce if delay is None else delay),  # type: ignore[arg-type]
+                run_at=None if at is None else _checked_at("at", at),
+                expires=None if expires is None or isinstance(expires, datetime) else _checked_delay("expires", expires),
+                expires_at=_checked_at("expires", expires) if isinstance(expires, datetime) else None,
                 priority=None if priority is None else _checked_priority(priority, ArgumentError),
                 queue=queue,
                 unique=self._unique_calls(unique, debounce, throttle),
@@ -242,6 +256,12 @@ class Task(Generic[P, T, R]):
                 meta="{}" if meta is None else encode_meta(meta),
             ),
         )
+
+    def dead_letter(self, **facts: object) -> Call[R]:
+        """The call of this task, as another's `on_dead`, that gets those of these facts that it has parameters for."""
+        wanted = self.arguments.signature.parameters
+        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in wanted.values())
+        return Call(self, PLAIN, (), {name: value for name, value in facts.items() if takes_all or name in wanted})
 
     def _unique_calls(
         self, unique: str | Unique | None, debounce: float | timedelta | None, throttle: float | timedelta | None
@@ -298,6 +318,7 @@ def _policy(retry: Retry, timeout: float | None, keep_result: bool, key_limit: i
         timeout=timeout,
         keep_result=keep_result,
         key_limit=key_limit,
+        retry_within=retry.seconds_within,
     )
 
 
@@ -355,23 +376,23 @@ def _checked_timeout(timeout: float | timedelta | None) -> float | None:
     return float(seconds)
 
 
-def _checked_delay(delay: float | timedelta) -> float:
+def _checked_delay(name: str, delay: float | timedelta) -> float:
     seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= FURTHEST:
-        raise ArgumentError(f"delay={delay!r}: give seconds from 0 to ten years, or a timedelta")
+        raise ArgumentError(f"{name}={delay!r}: give seconds from 0 to ten years, or a timedelta")
     return float(seconds)
 
 
-def _checked_at(at: datetime) -> int:
+def _checked_at(name: str, at: datetime) -> int:
     if not isinstance(at, datetime):
-        raise ArgumentError(f"at={at!r}: give a datetime with a time zone, e.g. datetime.now(UTC) + timedelta(hours=1)")
+        raise ArgumentError(f"{name}={at!r}: give a datetime with a time zone, e.g. datetime.now(UTC) + timedelta(hours=1)")
     if at.utcoffset() is None:
         raise ArgumentError(
-            f"at={at!r} has no time zone, so it names no moment; e.g. at.replace(tzinfo=ZoneInfo('Europe/Berlin'))"
+            f"{name}={at!r} has no time zone, so it names no moment; e.g. at.replace(tzinfo=ZoneInfo('Europe/Berlin'))"
         )
     milliseconds = round(at.timestamp() * 1000)
     if not 0 <= milliseconds < 2**48:
-        raise ArgumentError(f"at={at!r} lies outside of what can be scheduled; give a moment after 1970")
+        raise ArgumentError(f"{name}={at!r} lies outside of what can be scheduled; give a moment after 1970")
     return milliseconds
 
 
@@ -379,6 +400,20 @@ def _checked_priority(priority: int, error: type[ArgumentError] | type[Configura
     if isinstance(priority, bool) or not isinstance(priority, int) or priority not in PRIORITIES:
         raise error(f"priority={priority!r}: give 0 (first), 1 (the default), 2 or 3 (last)")
     return priority
+
+
+def _checked_on_dead(task: object) -> Task[..., Any, Any]:
+    if not isinstance(task, Task):
+        raise ConfigurationError(f"on_dead={task!r}: give a task, a function decorated with @jobs.task further up")
+    call = task.dead_letter(job_id="", task="", queue="", error="", attempts=0)
+    try:
+        task.arguments.encode(call.args, call.kwargs)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            f"on_dead={task.name}: {error}. It may take job_id, task, queue, error (texts) and attempts (a number); what else it has needs "
+            "a default"
+        ) from error
+    return task
 
 
 def _checked_key_limit(limit: int) -> int:

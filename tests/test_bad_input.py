@@ -178,7 +178,7 @@ async def test_an_unknown_task_is_named_with_the_known_ones(jobs: Jobs) -> None:
         ({"id": 7}, "int, not str"),
         ({"unique": "k" * 1_000_000}, "1,000,000 characters"),
         ({"meta": {"a": {1, 2}}}, "meta|a"),
-        ({"retry": Retry(never=(OSError,))}, "on= and never="),
+        ({"retry": Retry(never=(OSError,))}, "on=, never= and after="),
         ({"retry": 3}, "retry=3"),
         ({"meta": "x"}, "meta='x'"),
         ({"queue": 0}, "queue=0"),

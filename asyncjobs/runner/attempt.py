@@ -192,7 +192,8 @@ class Attempt:
             case RetryAfter(seconds=seconds):
                 return Failed(error_of(raised), retry_after=seconds)
             case _:
-                return Failed(error_of(raised), retryable=self._task.retry.allows(raised))
+                retry = self._task.retry
+                return Failed(error_of(raised), retryable=retry.allows(raised), retry_after=retry.wait_after(raised))
 
     def _success(self, value: object) -> Outcome:
         if value is None or not self.job.policy.keep_result:

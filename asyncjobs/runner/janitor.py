@@ -9,6 +9,7 @@ from asyncjobs.clock import Clock, sleep
 from asyncjobs.job import Job, State
 from asyncjobs.outcome import Finish, Lost, settle
 from asyncjobs.runner.bell import Bell
+from asyncjobs.runner.dead_letter import Follow
 from asyncjobs.store.base import Store, Verdict
 
 logger = logging.getLogger("asyncjobs.runner")
@@ -29,11 +30,13 @@ class Janitor:
         clock: Clock,
         retention: Mapping[State, float],
         on_settled: Callable[[Job, Finish], None],
+        follow: Follow = lambda job, finish: finish,
     ) -> None:
         self._store = store
         self._clock = clock
         self._retention = dict(retention)  # seconds that ended jobs are kept
         self._on_settled = on_settled
+        self._follow = follow
         self._bell = Bell(clock)
         self._stopping = False
 
@@ -58,7 +61,7 @@ class Janitor:
         total = 0
         while orphans := await self._store.orphans(ORPHAN_BATCH):
             now = self._clock.now()
-            finishes = [settle(job, Lost(), now=now, chance=self._clock.random()) for job in orphans]
+            finishes = [self._follow(job, settle(job, Lost(), now=now, chance=self._clock.random())) for job in orphans]
             verdicts = await self._store.finish(finishes, now=now)
             settled = [(j, f) for j, f, verdict in zip(orphans, finishes, verdicts, strict=True) if verdict is Verdict.APPLIED]
             for job, finish in settled:

@@ -16,6 +16,7 @@ from asyncjobs.errors import StoreUnavailable
 from asyncjobs.job import Error, Job, Progress, State
 from asyncjobs.outcome import Failed, Finish, Outcome, Succeeded, TimedOut, settle
 from asyncjobs.runner.bell import Bell
+from asyncjobs.runner.dead_letter import Follow
 from asyncjobs.runner.failure import error_of
 from asyncjobs.runner.health import Health
 from asyncjobs.runner.supervise import pause_after
@@ -39,11 +40,13 @@ class Ledger:
         on_settled: Callable[[Job, Finish], None],
         last_note: Callable[[Job], Progress | None],
         on_empty: Callable[[], None] = lambda: None,
+        follow: Follow = lambda job, finish: finish,
     ) -> None:
         self._store = store
         self._clock = clock
         self._health = health
         self._last_note = last_note  # what an attempt said of its progress and is not stored yet
+        self._follow = follow
         self._on_empty = on_empty  # called when everything is in the store
         self._on_settled = on_settled  # called for each finish that the store applied
         self._pending: list[tuple[Job, Outcome]] = []  # appended by add(), emptied by _write()
@@ -128,7 +131,7 @@ class Ledger:
                 logger.warning("job %s (%s): attempt %d was superseded; its outcome is dropped", job.id, job.name, job.attempt)
 
     def _finish(self, job: Job, outcome: Outcome, now: int) -> Finish:
-        finish, note = self._settle(job, outcome, now), self._last_note(job)
+        finish, note = self._follow(job, self._settle(job, outcome, now)), self._last_note(job)
         return finish if note is None else replace(finish, progress=note)
 
     def _settle(self, job: Job, outcome: Outcome, now: int) -> Finish:

@@ -16,9 +16,10 @@ from typing import Any
 from asyncjobs.clock import Clock, sleep
 from asyncjobs.errors import StoreClosed, StoreUnavailable
 from asyncjobs.job import Job, State
-from asyncjobs.outcome import Finish, Outcome, Released
+from asyncjobs.outcome import Cancelled, Finish, Outcome, Released
 from asyncjobs.queue import Limits
 from asyncjobs.runner.attempt import Attempt, Stop, Surroundings
+from asyncjobs.runner.dead_letter import follow_up
 from asyncjobs.runner.dispatcher import Dispatcher
 from asyncjobs.runner.health import Health
 from asyncjobs.runner.janitor import Janitor
@@ -82,6 +83,7 @@ class Runner:
             self._settled,
             lambda job: self._pulse.last_note(job),
             on_empty=lambda: self._dispatcher.slot_freed(),
+            follow=follow_up(tasks, clock),
         )
         self._dispatcher = Dispatcher(
             store, clock, self._slots, runner=info.id, queues=tuple(info.queues), tasks=info.tasks, limits=limits,
@@ -93,7 +95,7 @@ class Runner:
             before=self._sign_on, schedules=lambda version: self._scheduler.tell(version),
         )  # fmt: skip
         self._scheduler = Scheduler(store, clock, self.health, declared=schedules, tasks=tasks, ring=self.ring)
-        self._janitor = Janitor(store, clock, retention, self._settled)
+        self._janitor = Janitor(store, clock, retention, self._settled, follow_up(tasks, clock))
         self._around = Surroundings(
             clock=clock, threads=self._threads, state=state, max_result=max_result, report=self._pulse.note,
             on_end=self._ended, on_stuck=lambda attempt: self._slots.mark_stuck(attempt.job.queue),
@@ -235,6 +237,10 @@ class Runner:
             self._slots.give_back(job.queue, stuck=False)
             self._ledger.add(job, Released())
             return
+        if job.expires_at is not None and self._clock.now() >= job.expires_at:
+            self._slots.give_back(job.queue, stuck=False)
+            self._ledger.add(job, Cancelled("expired: it had not begun by the time that was set for it (expires=)"))
+            return
         attempt = Attempt(job, task, self._around)
         self._attempts[job.id] = attempt
         self._idle.clear()
@@ -254,6 +260,8 @@ class Runner:
         """The store has recorded the end of an attempt, ours or a dead runner's."""
         if finish.run_at is not None:
             self._dispatcher.ring((finish.queue or job.queue,), finish.run_at)
+        if finish.follow is not None:
+            self._dispatcher.ring((finish.follow.queue,), finish.follow.run_at)
         self._dispatcher.room_made(job.queue, for_a_key=job.key is not None)
         self._told(job.id)
 

@@ -120,7 +120,7 @@ class MemoryStore:
         self._data.put(
             replace(
                 holder, args=new.args, meta=new.meta, priority=new.priority, policy=new.policy, key=new.key, run_at=due,
-                scheduled_at=due, hold=hold,
+                scheduled_at=due, expires_at=new.expires_at, hold=hold,
             )
         )  # fmt: skip
         if hold is not holder.hold:
@@ -250,6 +250,8 @@ class MemoryStore:
         data, tally = self._write(now)
         verdicts = [self._finish(finish, tally, now) for finish in finishes]
         self._make_room([finish.id for finish in finishes], tally, now)
+        applied = [finish for finish, verdict in zip(finishes, verdicts, strict=True) if verdict is Verdict.APPLIED]
+        await self.insert([finish.follow for finish in applied if finish.follow is not None], now=now)
         data.add(tally)
         self._wake(data.jobs[f.id].queue for f, verdict in zip(finishes, verdicts, strict=True) if verdict is Verdict.APPLIED)
         return verdicts
@@ -498,7 +500,7 @@ def _first_record(new: NewJob, now: int) -> Job:
     return Job(
         id=new.id, name=new.name, queue=new.queue, state=State.QUEUED, args=new.args, meta=new.meta, priority=new.priority,
         policy=new.policy, survives=new.survives, enqueued_at=now, scheduled_at=run_at, run_at=run_at,
-        unique_key=new.unique_key if new.unique_for is None else None, key=new.key,
+        unique_key=new.unique_key if new.unique_for is None else None, key=new.key, expires_at=new.expires_at,
     )  # fmt: skip
 
 

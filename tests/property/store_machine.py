@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
-from asyncjobs.job import Hold, Job, Policy, Progress, State
+from asyncjobs.job import Hold, Job, NewJob, Policy, Progress, State
 from asyncjobs.outcome import Cancelled, Failed, Finish, Lost, Outcome, Released, Snoozed, Succeeded, TimedOut, settle
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
@@ -199,6 +199,7 @@ class StoreMachine(RuleBasedStateMachine):
                     "unique": st.sampled_from(["", "", "until started", "for a time", "replaces"]),
                     "args": st.sampled_from(["[1]", "[2]"]),
                     "max_waiting": st.sampled_from([None, None, 1, 3]),
+                    "expires_at": st.sampled_from([None, None, NOW + 5_000]),
                     "again": st.sampled_from([None, None, None, 0, 1, 5]),
                 }
             ),
@@ -366,13 +367,15 @@ class StoreMachine(RuleBasedStateMachine):
         outcome=st.sampled_from(OUTCOMES),
         queue=st.sampled_from([None, "mail"]),
         later=st.sampled_from([0, 2_000]),
+        follow=st.booleans(),
     )
-    def finish(self, handle: int, picks: list[int], outcome: Outcome, queue: str | None, later: int) -> None:
+    def finish(self, handle: int, picks: list[int], outcome: Outcome, queue: str | None, later: int, follow: bool) -> None:
         """End attempts that run; of one that is picked twice the second finish meets the first."""
         running = self.running()
         if running:
             self.now += later
-            self.settle(handle, [(running[pick % len(running)], outcome, queue) for pick in picks])
+            ends = [(running[pick % len(running)], outcome, queue) for pick in picks]
+            self.settle(handle, ends, new(self.fresh_id(), run_at=self.now) if follow else None)
 
     @rule(handle=HANDLES, pick=st.integers(0, 50), give_back=st.booleans())
     def suspect(self, handle: int, pick: int, give_back: bool) -> None:
@@ -393,11 +396,11 @@ class StoreMachine(RuleBasedStateMachine):
         """End an attempt that may long be over."""
         self.settle(handle, [(stale, outcome, None)])
 
-    def settle(self, handle: int, ends: list[tuple[Attempt, Outcome, str | None]]) -> None:
+    def settle(self, handle: int, ends: list[tuple[Attempt, Outcome, str | None]], follow: NewJob | None = None) -> None:
         def finishes(side: Side) -> list[Finish]:
             made = []
             for attempt, outcome, queue in ends:
-                finish = settle(attempt.jobs[side.index], outcome, now=self.now, chance=0.5)
+                finish = replace(settle(attempt.jobs[side.index], outcome, now=self.now, chance=0.5), follow=follow)
                 made.append(replace(finish, queue=queue) if finish.to is State.QUEUED else finish)
             return made
 

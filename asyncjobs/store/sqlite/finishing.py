@@ -9,7 +9,7 @@ from asyncjobs.outcome import Finish
 from asyncjobs.store.base import Verdict
 from asyncjobs.store.sqlite import schema
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.rows import NUMBERS, askable, attempts_of, attempts_text, dumps, error_text, progress_text
+from asyncjobs.store.sqlite.rows import NUMBERS, askable, attempts_of, attempts_text, dumps, error_text, insert_of, progress_text
 from asyncjobs.store.sqlite.transaction import Transaction
 
 
@@ -19,6 +19,9 @@ def finish(transaction: Transaction, finishes: Sequence[Finish], now: int) -> li
     done = _succeed(transaction, finishes, keys, now)
     verdicts = [Verdict.APPLIED if at in done else _one(transaction, finish, keys, now) for at, finish in enumerate(finishes)]
     transaction.make_room(keys, now)
+    applied = [finish for finish, verdict in zip(finishes, verdicts, strict=True) if verdict is Verdict.APPLIED]
+    if follow := [insert_of(finish.follow, now) for finish in applied if finish.follow is not None]:
+        transaction.insert(follow)
     return verdicts
 
 
@@ -45,6 +48,7 @@ def _is_plain(finish: Finish) -> bool:
         and finish.outcome == "succeeded"
         and finish.error is None
         and finish.progress is None
+        and finish.follow is None
         and not finish.crashes
         and "\0" not in finish.id  # where SQLite's JSON functions end a text
     )

@@ -13,24 +13,24 @@ from itertools import chain
 from asyncjobs.store.base import Inserted
 from asyncjobs.store.sqlite import keys
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.rows import HOLD, ID, INSERTED, KEYED, QUEUE, UNIQUE_KEY, Row, is_keyed
+from asyncjobs.store.sqlite.rows import EXTENDED, HOLD, ID, INSERTED, QUEUE, UNIQUE_KEY, Row, is_extended
 from asyncjobs.store.tally import Tally
 
 AT_ONCE = 128  # rows of one statement
 STEP = 8  # between the sizes of which a statement is kept: a place left empty costs as much as a row
 
-_PLAIN, _ALL = len(INSERTED.split(", ")), len(KEYED.split(", "))
-_NO_KEY = (None, 0)
+_PLAIN, _ALL = len(INSERTED.split(", ")), len(EXTENDED.split(", "))
+_NOTHING_MORE = (None, 0, None)
 
 
 def insert_all(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> None:
     """Insert these, AT_ONCE at most, in one statement: all or none. Raises IntegrityError where one meets a row that is there."""
-    if len(rows) == 1 and not is_keyed(rows[0]):
+    if len(rows) == 1 and not is_extended(rows[0]):
         cursor.execute(sql.INSERT, rows[0])
         return
     columns, width, places = INSERTED, _PLAIN, _places(len(rows))
-    if any(map(is_keyed, rows)):
-        columns, width, rows = KEYED, _ALL, [row if is_keyed(row) else row + _NO_KEY for row in rows]
+    if any(map(is_extended, rows)):
+        columns, width, rows = EXTENDED, _ALL, [row if is_extended(row) else row + _NOTHING_MORE for row in rows]
     values = chain(chain.from_iterable(rows), (None,) * (width * (places - len(rows))), (len(rows),))
     cursor.execute(sql.insert_many(columns, places), tuple(values))
 
@@ -52,7 +52,7 @@ def insert_new(cursor: sqlite3.Cursor, rows: Sequence[Row], tally: Tally) -> lis
 
 def _count_held(rows: Sequence[Row], tally: Tally) -> None:
     for row in rows:
-        if is_keyed(row) and row[HOLD]:
+        if is_extended(row) and row[HOLD]:
             tally.held(row[QUEUE], 1)
 
 
@@ -63,7 +63,7 @@ def all_created(rows: Sequence[Row]) -> list[Inserted]:
 
 def _insert_one(cursor: sqlite3.Cursor, row: Row, tally: Tally) -> Inserted:
     [admitted] = keys.admit(cursor, [row])
-    if cursor.execute(sql.INSERT_KEYED if is_keyed(row) else sql.INSERT_NEW, admitted).rowcount == 1:
+    if cursor.execute(sql.INSERT_EXTENDED if is_extended(row) else sql.INSERT_NEW, admitted).rowcount == 1:
         _count_held([admitted], tally)
         return Inserted(row[ID], True)
     if cursor.execute(sql.WHEN_INSERTED, (row[ID],)).fetchone():

@@ -27,7 +27,7 @@ def admit(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> Sequence[Row]:
             if key not in taken:
                 taken[key] = _taken(cursor, key, row[ENQUEUED_AT], limit)
             if taken[key] >= limit:
-                row = (*row[:HOLD], Hold.KEY.value)
+                row = (*row[:HOLD], Hold.KEY.value, *row[HOLD + 1 :])
             else:
                 taken[key] += 1
         admitted.append(row)

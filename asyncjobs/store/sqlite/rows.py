@@ -18,13 +18,14 @@ HOLDS = {hold.value: hold for hold in Hold}
 
 COLUMNS = (
     "id, name, queue, state, args, meta, priority, policy, survives, enqueued_at, scheduled_at, run_at, attempt, token, crashes, "
-    "hold, runner, cancel_requested, unique_key, started_at, finished_at, result, error, progress, attempts, key"
+    "hold, runner, cancel_requested, unique_key, started_at, finished_at, result, error, progress, attempts, key, expires_at"
 )
 INSERTED = "id, name, queue, args, meta, priority, policy, survives, enqueued_at, scheduled_at, run_at, unique_key"
-KEYED = f"{INSERTED}, key, hold"  # of new jobs of which one has a key
-Row = tuple[Any, ...]  # of a new job: the values of INSERTED, or of KEYED
+EXTENDED = f"{INSERTED}, key, hold, expires_at"  # of new jobs of which one has a key, or expires
+Row = tuple[Any, ...]  # of a new job: the values of INSERTED, or of EXTENDED
 ID, QUEUE, POLICY, ENQUEUED_AT, RUN_AT, UNIQUE_KEY, KEY, HOLD = (
-    KEYED.split(", ").index(column) for column in ("id", "queue", "policy", "enqueued_at", "run_at", "unique_key", "key", "hold")
+    EXTENDED.split(", ").index(column)
+    for column in ("id", "queue", "policy", "enqueued_at", "run_at", "unique_key", "key", "hold")
 )
 
 
@@ -33,29 +34,33 @@ def job_of(row: Sequence[Any]) -> Job:
     return Job(
         row[0], row[1], row[2], STATES[row[3]], row[4], row[5], row[6], policy_of(row[7]), row[8], row[9], row[10], row[11],
         row[12], row[13], row[14], HOLDS[row[15]], row[16], bool(row[17]), row[18], row[19], row[20], row[21],
-        error_of(row[22]), _progress_of(row[23]), attempts_of(row[24]), row[25],
+        error_of(row[22]), _progress_of(row[23]), attempts_of(row[24]), row[25], row[26],
     )  # fmt: skip
 
 
 def insert_of(job: NewJob, now: int) -> Row:
-    """The values of INSERTED, or of KEYED where it has a key."""
+    """The values of INSERTED, or of EXTENDED where they don't say it all."""
     due = max(job.run_at, now)
     row = (
         job.id, job.name, job.queue, job.args, job.meta, job.priority, policy_text(job.policy), job.survives, now, due, due,
         None if job.unique_for is not None else job.unique_key,
     )  # fmt: skip
-    return row if job.key is None else (*row, job.key, 0)
+    return row if job.key is None and job.expires_at is None else (*row, job.key, 0, job.expires_at)
+
+
+def is_extended(row: Row) -> bool:
+    return len(row) > KEY
 
 
 def is_keyed(row: Row) -> bool:
-    return len(row) > KEY
+    return len(row) > KEY and row[KEY] is not None
 
 
 @lru_cache(maxsize=1024)  # policies are few: one a task, and what options() made of them
 def policy_text(policy: Policy) -> str:
     fields = [policy.max_attempts, policy.backoff, policy.jitter, policy.retry_queue, policy.timeout, policy.keep_result]
-    more = [policy.key_limit, policy.unique_until_started]
-    return dumps(fields if more == [1, False] else fields + more)
+    more = [policy.key_limit, policy.unique_until_started, policy.retry_within]
+    return dumps(fields if more == [1, False, None] else fields + more)
 
 
 @lru_cache(maxsize=1024)

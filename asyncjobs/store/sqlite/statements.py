@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from asyncjobs.job import PRIORITIES
 from asyncjobs.store.base import HISTORY_STEP
-from asyncjobs.store.sqlite.rows import COLUMNS, INSERTED, KEYED
+from asyncjobs.store.sqlite.rows import COLUMNS, EXTENDED, INSERTED
 
 # the unique index on id
 JOB_BY_ID = f"SELECT {COLUMNS} FROM jobs WHERE id = ?"
@@ -19,7 +19,7 @@ def _values(columns: str) -> str:
 
 INSERT = f"INSERT INTO jobs ({INSERTED}) VALUES {_values(INSERTED)}"
 INSERT_NEW = f"{INSERT} ON CONFLICT DO NOTHING"
-INSERT_KEYED = f"INSERT INTO jobs ({KEYED}) VALUES {_values(KEYED)} ON CONFLICT DO NOTHING"
+INSERT_EXTENDED = f"INSERT INTO jobs ({EXTENDED}) VALUES {_values(EXTENDED)} ON CONFLICT DO NOTHING"
 
 # jobs_unique
 LET_GO = "UPDATE jobs SET unique_key = NULL WHERE seq IN (SELECT value FROM json_each(?))"
@@ -28,7 +28,7 @@ SELECT seq, key, queue, hold FROM jobs
 WHERE unique_key = ? AND unique_key IS NOT NULL AND state < 2 AND state = 0 AND attempt = 0 AND token = 0 AND name = ?
 """
 REPLACE = """
-UPDATE jobs SET args = ?, meta = ?, priority = ?, policy = ?, key = ?, run_at = ?, scheduled_at = ?, hold = ? WHERE seq = ?
+UPDATE jobs SET args = ?, meta = ?, priority = ?, policy = ?, key = ?, run_at = ?, scheduled_at = ?, expires_at = ?, hold = ? WHERE seq = ?
 """
 HOLDER = "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND state < 2"
 
@@ -225,5 +225,5 @@ FORGET_RESUMED = "DELETE FROM task_pauses WHERE task = ? AND NOT paused"
 
 @lru_cache(maxsize=64)
 def insert_many(columns: str, places: int) -> str:
-    """INSERT of so many rows at most, of INSERTED or KEYED; how many it is comes last."""
+    """INSERT of so many rows at most, of INSERTED or EXTENDED; how many it is comes last."""
     return f"INSERT INTO jobs ({columns}) SELECT * FROM (VALUES {', '.join([_values(columns)] * places)}) LIMIT ?"

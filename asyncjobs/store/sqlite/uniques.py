@@ -70,7 +70,7 @@ def _replace(transaction: Transaction, job: NewJob, now: int) -> None:
     kept = Hold.NONE if hold == Hold.KEY else Hold(hold)  # which the next claim finds out anew
     transaction.cursor.execute(
         sql.REPLACE,
-        (job.args, job.meta, job.priority, policy_text(job.policy), job.key, due, due, kept.value, seq),
+        (job.args, job.meta, job.priority, policy_text(job.policy), job.key, due, due, job.expires_at, kept.value, seq),
     )
     if kept != hold:
         transaction.tally.held(queue, -1)

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from asyncjobs.job import ATTEMPTS_KEPT, AttemptRecord, Error, Hold, State
 from asyncjobs.outcome import Finish
-from asyncjobs.store.base import Store, Verdict
-from tests.store.acts import BOOM, NOW, claim, end, failure, ids, one, put, queue_stats, retry, run, sign_on, success, take
+from asyncjobs.store.base import Metric, Store, Verdict
+from tests.store.acts import (
+    BOOM,
+    NOW,
+    claim,
+    end,
+    everything,
+    failure,
+    ids,
+    new,
+    one,
+    put,
+    queue_stats,
+    retry,
+    run,
+    sign_on,
+    success,
+    take,
+)
 
 
 async def test_a_finish_is_seen_by_every_handle_when_it_returns(store: Store, other: Store) -> None:
@@ -217,3 +235,23 @@ async def test_a_cancelled_caller_does_not_undo_its_finish(store: Store) -> None
     finishing.cancel()
     await asyncio.wait([finishing])
     assert await store.finish([success(job)], now=NOW) == [Verdict.ALREADY]
+
+
+async def test_what_follows_a_finish_is_inserted_with_it_once(store: Store, other: Store) -> None:
+    job = await run(store, "a")
+    end_of_it = failure(job, follow=new("follow", key="k", expires_at=NOW + 5))
+    assert await store.finish([end_of_it, replace(success(job), follow=new("never"))], now=NOW) == [
+        Verdict.APPLIED,
+        Verdict.ALREADY,
+    ]
+    assert await other.finish([end_of_it], now=NOW) == [Verdict.ALREADY]
+    assert ids(await everything(other)) == ["follow", "a"]
+    follow = await one(other, "follow")
+    assert (follow.state, follow.key, follow.expires_at) == (State.QUEUED, "k", NOW + 5)
+    assert (await queue_stats(store)).totals[Metric.ENQUEUED] == 2
+
+
+async def test_what_follows_a_success_is_inserted_too(store: Store) -> None:
+    job = await run(store, "a")
+    await end(store, replace(success(job), follow=new("follow")))
+    assert ids(await take(store)) == ["follow"]

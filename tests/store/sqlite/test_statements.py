@@ -99,7 +99,7 @@ NOT_OF_JOBS = {
     "LAST_VERSION",
     "INSERT",
     "INSERT_NEW",
-    "INSERT_KEYED",
+    "INSERT_EXTENDED",
     "COUNT",
     "ALL_COUNTED",
     "COUNTERS",
@@ -143,7 +143,7 @@ def test_every_statement_is_spoken_for() -> None:
     assert {name for name in vars(sql) if name.isupper() and name[0] != "_"} - {
         "COLUMNS",
         "INSERTED",
-        "KEYED",
+        "EXTENDED",
         "HISTORY_STEP",
         "PRIORITIES",
     } == set(INDEX) | NOT_OF_JOBS

@@ -1,0 +1,192 @@
+"""Retries shaped: by a function of the error, within a time, and what follows a job's last failure; and jobs that expire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from asyncjobs import ArgumentError, ConfigurationError, JobCancelled, Jobs, Retry, State
+from asyncjobs.store.base import Claim, RunnerInfo
+from asyncjobs.store.memory import MemoryStore
+from tests.fakes import START, FakeClock, settled
+from tests.runner.suspects import crash_twice
+
+
+class TooMany(Exception):
+    def __init__(self, seconds: Any) -> None:
+        super().__init__(f"429: {seconds}")
+        self.seconds = seconds
+
+
+def retry_after(error: BaseException) -> Any:
+    return error.seconds if isinstance(error, TooMany) else None
+
+
+# --- when --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"), [(30, 30.0), (timedelta(minutes=2), 120.0), (0, 0.0), (None, 7.0), (-1, 7.0), ("soon", 7.0), (10**12, 7.0)]
+)
+async def test_a_function_of_the_error_says_how_long_to_wait(running: Jobs, clock: FakeClock, said: Any, wait: float) -> None:
+    @running.task(retry=Retry(3, backoff=7, jitter=0, after=retry_after))
+    async def call() -> None:
+        raise TooMany(said)
+
+    handle = await call.enqueue()
+    began = clock.now()
+    await settled()
+    job = await handle.job()
+    assert (job.run_at - began) / 1000 == wait or (wait == 0 and job.attempt == 3)
+
+
+async def test_a_function_that_fails_leaves_the_backoff_in_charge(
+    running: Jobs, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    @running.task(retry=Retry(2, backoff=7, jitter=0, after=lambda error: error.nothing))  # type: ignore[attr-defined]
+    async def call() -> None:
+        raise ValueError
+
+    handle = await call.enqueue()
+    await settled()
+    assert (await handle.job()).run_at == clock.now() + 7_000
+    assert "Retry(after=...) failed" in caplog.text
+
+
+async def test_no_attempt_begins_later_than_within_the_first(running: Jobs, clock: FakeClock) -> None:
+    began: list[int] = []
+
+    @running.task(retry=Retry(attempts=20, backoff=[10, 20, 30], jitter=0, within=timedelta(seconds=60)))
+    async def call() -> None:
+        began.append(clock.now() // 1000)
+        raise ValueError
+
+    handle = await call.enqueue()
+    await clock.advance(200)
+    assert [second - began[0] for second in began] == [0, 10, 30, 60]
+    assert (await handle.status()) is State.FAILED
+    await running.retry(handle.id)  # its time begins anew
+    await clock.advance(200)
+    assert [second - began[4] for second in began[4:]] == [0, 10, 30, 60]
+
+
+@pytest.mark.parametrize("given", [{"within": 0}, {"within": True}, {"within": "1"}, {"within": 10**10}, {"after": 5}])
+def test_a_retry_that_can_not_be_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="Retry"):
+        Retry(**given)
+
+
+# --- what follows ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_last_failure_enqueues_what_on_dead_says(jobs: Jobs, clock: FakeClock) -> None:
+    told: list[tuple[str, str, str, str, int]] = []
+
+    @jobs.task(queue="slow")
+    async def tell(job_id: str, task: str, queue: str, error: str, attempts: int, to: str = "ops") -> None:
+        told.append((job_id, task, queue, error, attempts))
+
+    @jobs.task(name="boom", retry=Retry(2, backoff=5, jitter=0), on_dead=tell)
+    async def boom() -> None:
+        raise ValueError("no more")
+
+    async with jobs.running():
+        await clock.advance(0.1)
+        handle = await boom.enqueue()
+        await clock.advance(4)
+        assert told == []
+        await clock.advance(2)
+        assert told == [(handle.id, "boom", "default", "ValueError: no more", 2)]
+
+
+async def test_a_job_that_killed_its_process_is_followed_too(jobs: Jobs, clock: FakeClock) -> None:
+    told: list[str] = []
+
+    @jobs.task
+    async def tell(error: str) -> None:
+        told.append(error)
+
+    @jobs.task(name="work", on_dead=tell)
+    async def work() -> None: ...
+
+    store = MemoryStore()
+    jobs._store = store
+    await crash_twice(jobs, clock, store, work)
+    await clock.advance(10)
+    await store.open()
+    await store.register(RunnerInfo("third", 1, "h", "0", START), now=clock.now())
+    claimed = await store.claim_alone(Claim("third", {"default": 1}, frozenset(["work"])), now=clock.now())
+    assert len(claimed.jobs) == 1
+    store._data.alive.discard("third")
+    async with jobs.running():
+        await clock.advance(1)
+        assert [text.partition(":")[0] for text in told] == ["KilledItsProcess"]
+
+
+def test_what_can_not_follow_is_refused(jobs: Jobs) -> None:
+    @jobs.task
+    async def wants(customer: int) -> None: ...
+
+    @jobs.task
+    async def other(error: int) -> None: ...
+
+    async def plain() -> None: ...
+
+    for on_dead in (wants, other, plain, "wants"):
+        with pytest.raises(ConfigurationError, match="on_dead="):
+            jobs.task(on_dead=on_dead, name=f"t{on_dead}")(plain)  # type: ignore[arg-type]
+
+
+# --- expiry ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_job_that_has_not_begun_by_its_time_is_cancelled_with_the_reason(running: Jobs, clock: FakeClock) -> None:
+    ran: list[int] = []
+
+    @running.task(queue="one")
+    async def work(n: int) -> None:
+        ran.append(n)
+
+    await running.pause("one")
+    soon = await work.options(expires=5).enqueue(1)
+    late = await work.options(expires=timedelta(minutes=5)).enqueue(2)
+    moment = datetime.fromtimestamp(START / 1000, UTC) + timedelta(seconds=9)
+    dated = await work.options(expires=moment).enqueue(3)
+    await clock.advance(10)
+    await running.resume("one")
+    await clock.advance(2)
+    assert ran == [2]
+    for handle in (soon, dated):
+        with pytest.raises(JobCancelled, match="expired"):
+            await handle.result()
+    assert await late.status() is State.SUCCEEDED
+
+
+async def test_a_retry_that_comes_too_late_is_not_begun(running: Jobs, clock: FakeClock) -> None:
+    @running.task(retry=Retry(5, backoff=10, jitter=0))
+    async def work() -> None:
+        raise ValueError
+
+    handle = await work.options(expires=5).enqueue()
+    await clock.advance(30)
+    job = await handle.job()
+    assert (job.state, [record.outcome for record in job.attempts]) == (State.CANCELLED, ["failed", "cancelled"])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"expires": -1}, "expires=-1"), ({"expires": "5"}, "expires='5'"), ({"expires": datetime(2030, 1, 1)}, "has no time zone"),
+        ({"expires": 5, "delay": 6}, "lies before the job is due"), ({"expires": datetime(2000, 1, 1, tzinfo=UTC)}, "lies before the job is due"),
+        ({"expires": 0}, "lies before the job is due"),
+    ],
+)  # fmt: skip
+async def test_an_expiry_that_can_not_be_is_refused(running: Jobs, options: dict[str, Any], sentence: str) -> None:
+    @running.task
+    async def work() -> None: ...
+
+    with pytest.raises(ArgumentError, match=sentence):
+        await work.options(**options).enqueue()
+    assert (await running.list()).jobs == []
