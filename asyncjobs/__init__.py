@@ -39,6 +39,7 @@ from asyncjobs.errors import (
     UsedAfterFork,
     WrongLoop,
 )
+from asyncjobs.explain import Explanation, Obstacle, Reason
 from asyncjobs.handle import JobHandle
 from asyncjobs.job import AttemptRecord, Error, Job, Progress, State
 from asyncjobs.jobs import Jobs
@@ -64,6 +65,7 @@ __all__ = [
     "Cancellation",
     "ConfigurationError",
     "Error",
+    "Explanation",
     "HistoryBucket",
     "Job",
     "JobCancelled",
@@ -73,6 +75,7 @@ __all__ = [
     "JobHandle",
     "Jobs",
     "NotStarted",
+    "Obstacle",
     "OnLoopThread",
     "OutcomeUnknown",
     "Page",
@@ -81,6 +84,7 @@ __all__ = [
     "Progress",
     "Queue",
     "QueueFull",
+    "Reason",
     "ResultNotKept",
     "Retry",
     "RetryAfter",

@@ -34,6 +34,7 @@ from asyncjobs.errors import (
     UsedAfterFork,
     WrongLoop,
 )
+from asyncjobs.explain import Explanation, explain
 from asyncjobs.from_thread import FromThread
 from asyncjobs.handle import JobHandle
 from asyncjobs.job import DEFAULT_PRIORITY, Job, NewJob, State, Survives
@@ -417,6 +418,16 @@ class Jobs:
         if not 1 <= limit <= 1000:
             raise ConfigurationError(f"limit={limit!r}: give a number from 1 to 1,000, and go on with after=page.next")
         return await self._store.page(_query(state, queue, task, error), limit=limit, after=after)
+
+    async def explain(self, id: str) -> Explanation | None:
+        """Why this job is not running, by the conditions of a claim; None for an unknown one. `str()` of it says all there is to say."""
+        self._living()
+        (wanted,) = _ids([id])
+        situation = await self._store.situation(wanted, now=self._clock.now())
+        if situation is None:
+            return None
+        queue = self._queues.get(situation.job.queue)
+        return explain(situation, None if queue is None else queue.limits)
 
     async def stats(self) -> Snapshot:
         """Where everything stands: queues, processes, health. Costs a few milliseconds, however many jobs there are."""

@@ -33,6 +33,8 @@ from asyncjobs.store.timetable import Timetable
 
 HISTORY_STEP = 60_000  # ms that one history bucket covers
 HISTORY_KEPT = 14 * 86_400_000  # ms, behind the latest `now` that the pruning handle has seen
+AHEAD_LIMIT = 1_000  # jobs before another one that are counted
+HOLDERS = 10  # jobs that are named as those which hold another one back
 COUNT_LIMIT = 10_000  # the split of queued jobs into waiting and scheduled is counted this far
 CLOCK_STEP = 5_000  # ms that the wall clock must fall back by to count as set
 GENERATION_BITS = 24  # of a token, below the generation: how often one job can be claimed between two opens
@@ -230,6 +232,28 @@ class HistoryBucket:
     run: Mapping[int, int]
 
 
+@record
+class Situation:
+    """A job and what a claim would look at, at one moment `as_of` (ms).
+
+    running: of its queue, id and runner of the longest running HOLDERS; running_count: of all. of_key: ids of what takes the
+    places of its key: jobs that run, and those that are due without a hold and come first. ahead: due jobs of its queue without a
+    hold that come before it, counted to AHEAD_LIMIT a priority; ahead_higher: those of a higher priority. spent_to: see Rate.
+    """
+
+    as_of: int
+    job: Job
+    queue_pause: Pause | None = None
+    task_pause: Pause | None = None
+    runners: Sequence[RunnerStats] = ()
+    running: Sequence[tuple[str, str]] = ()
+    running_count: int = 0
+    of_key: Sequence[str] = ()
+    ahead: int = 0
+    ahead_higher: int = 0
+    spent_to: float = 0.0
+
+
 # --- the protocols ---------------------------------------------------------------------------------------------------
 
 
@@ -247,6 +271,9 @@ class Reader(Protocol):
 
     async def stats(self, *, now: int) -> Stats:
         """Where everything stands. Costs O(queues), not O(jobs)."""
+
+    async def situation(self, id: str, *, now: int) -> Situation | None:
+        """What stands between this job and its start; None for an unknown one."""
 
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
         """What happened in the buckets that begin in [since, until) ms, oldest first."""

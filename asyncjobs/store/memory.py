@@ -13,15 +13,17 @@ from dataclasses import replace
 from math import inf
 
 from asyncjobs.errors import StoreClosed
-from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, AttemptRecord, Hold, Job, NewJob, Progress, State
+from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, PRIORITY_STEP, AttemptRecord, Hold, Job, NewJob, Progress, State
 from asyncjobs.outcome import ABANDONED, Finish
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.store.base import (
+    AHEAD_LIMIT,
     CLOCK_STEP,
     COUNT_LIMIT,
     GENERATION_BITS,
     HISTORY_KEPT,
+    HOLDERS,
     Beat,
     Cancellation,
     Claim,
@@ -33,6 +35,7 @@ from asyncjobs.store.base import (
     QueueStats,
     RunnerInfo,
     RunnerStats,
+    Situation,
     Stats,
     Verdict,
 )
@@ -457,6 +460,30 @@ class MemoryStore:
             oldest_due=min((line[0][0] for line in lines if line), default=None) if waiting else None,
             pause=data.paused.get(queue),
             totals={metric: data.counters[queue, total_of(metric)] for metric in TOTALS},
+        )
+
+    async def situation(self, id: str, *, now: int) -> Situation | None:
+        data = self._read()
+        job = data.jobs.get(id)
+        if job is None:
+            return None
+        seq, order = data.seqs[id], job.run_at + PRIORITY_STEP * job.priority
+        before = [one for at, one in data.due(job.queue, Hold.NONE, now) if (at, data.seqs[one.id]) < (order, seq)]
+        ahead = Counter(one.priority for one in before)
+        running = [one for ids in data.running.values() for one in map(data.jobs.__getitem__, ids) if one.queue == job.queue]
+        running.sort(key=lambda one: (one.started_at or 0, data.seqs[one.id]))
+        return Situation(
+            now,
+            job,
+            data.paused.get(job.queue),
+            data.paused_tasks.get(job.name),
+            (await self.stats(now=now)).runners,
+            [(one.id, one.runner or "") for one in running[:HOLDERS]],
+            len(running),
+            data.places_of(job, now)[:HOLDERS] if job.key is not None else (),
+            sum(min(count, AHEAD_LIMIT) for count in ahead.values()),
+            sum(min(count, AHEAD_LIMIT) for priority, count in ahead.items() if priority < job.priority),
+            data.spent.get(job.queue, 0.0),
         )
 
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:

@@ -133,6 +133,17 @@ class MemoryData:
             job.state is State.QUEUED and job.hold is Hold.NONE and job.run_at <= now for job in jobs
         )
 
+    def places_of(self, job: Job, now: int) -> list[str]:
+        """Who takes the places of this job's key before it: those that run, then those that are due without a hold, in claim order."""
+        others = [self.jobs[id] for id in self.keyed[job.key or ""] if id != job.id]
+        running = [one.id for one in others if one.state is State.RUNNING]
+        due = [one for one in others if one.state is State.QUEUED and one.hold is Hold.NONE and one.run_at <= now]
+        due.sort(key=self._order)
+        return sorted(running, key=self.seqs.__getitem__) + [one.id for one in due if self._order(one) < self._order(job)]
+
+    def _order(self, job: Job) -> tuple[int, int]:
+        return job.run_at + PRIORITY_STEP * job.priority, self.seqs[job.id]
+
     def held_by_key(self, key: str) -> list[Job]:
         """The jobs that this key holds, in claim order."""
         held = [job for id in self.keyed[key] if (job := self.jobs[id]).state is State.QUEUED and job.hold is Hold.KEY]

@@ -577,6 +577,20 @@ class StoreMachine(RuleBasedStateMachine):
 
         self.same(walk)
 
+    @rule(handle=HANDLES, pick=st.integers(0, 50))
+    def situation(self, handle: int, pick: int) -> None:
+        async def look(side: Side, id: str) -> Any:
+            found = await side.handles[handle].situation(id, now=self.now)
+            if found is None:
+                return None
+            runners = _comparable(Stats(0, {}, found.runners))
+            return replace(
+                found, job=side.plain(found.job), runners=runners, running=list(found.running), of_key=list(found.of_key)
+            )
+
+        for id in [*self.some_ids([pick]), "unknown"]:
+            self.same(lambda side, id=id: look(side, id))  # type: ignore[misc]
+
     # --- what holds after every step
 
     @invariant()

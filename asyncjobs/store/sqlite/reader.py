@@ -20,12 +20,14 @@ from asyncjobs.store.base import (
     QueueStats,
     RunnerInfo,
     RunnerStats,
+    Situation,
     Stats,
 )
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import Hopper, unavailable
 from asyncjobs.store.sqlite.files import DATABASE, Files
 from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, job_of, pause_of, runner_of
+from asyncjobs.store.sqlite.situation import situation
 from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, TOTALS, buckets_of, total_of
 
 V = TypeVar("V")
@@ -86,6 +88,12 @@ class SQLiteReader:
 
     async def stats(self, *, now: int, judge: Judge) -> Stats:
         return await self.read(lambda cursor: _stats(cursor, now, judge(cursor)))
+
+    async def situation(self, id: str, *, now: int, judge: Judge) -> Situation | None:
+        def read(cursor: sqlite3.Cursor) -> Situation | None:
+            return situation(cursor, id, now, lambda: _runners(cursor, judge(cursor)))
+
+        return await self.read(read)
 
     async def history(self, *, since: int, until: int, queue: str | None) -> list[HistoryBucket]:
         statement = "SELECT at, queue, task, metric, bucket, n FROM history WHERE at >= ? AND at < ?"
@@ -153,15 +161,19 @@ def _stats(cursor: sqlite3.Cursor, now: int, alive: Callable[[str], bool]) -> St
     for queue, _, _, count, _ in cursor.execute(sql.NOT_COUNTED):
         for key in (State.QUEUED, total_of(Metric.ENQUEUED)):
             counters[queue][key] = counters[queue].get(key, 0) + count
+    pauses = {queue: pause_of(at, said) if paused else None for queue, paused, at, said in cursor.execute(sql.PAUSES)}
+    runners = _runners(cursor, alive)
+    names = set(counters) | set(pauses) | {queue for runner in runners for queue in runner.info.queues}
+    queues = {name: _queue_stats(cursor, name, counters[name], pauses.get(name), now) for name in sorted(names)}
+    return Stats(now, queues, runners, {task: pause_of(at, said) for task, at, said in cursor.execute(sql.TASK_PAUSES)})
+
+
+def _runners(cursor: sqlite3.Cursor, alive: Callable[[str], bool]) -> list[RunnerStats]:
     running: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for runner, queue, n in cursor.execute(sql.RUNNING):
         running[runner][queue] = n
-    pauses = {queue: pause_of(at, said) if paused else None for queue, paused, at, said in cursor.execute(sql.PAUSES)}
     infos: list[RunnerInfo] = [runner_of(row) for row in cursor.execute(sql.RUNNERS)]
-    names = set(counters) | set(pauses) | {queue for info in infos for queue in info.queues}
-    queues = {name: _queue_stats(cursor, name, counters[name], pauses.get(name), now) for name in sorted(names)}
-    runners = [RunnerStats(info, running.get(info.id, {}), alive(info.id)) for info in infos]
-    return Stats(now, queues, runners, {task: pause_of(at, said) for task, at, said in cursor.execute(sql.TASK_PAUSES)})
+    return [RunnerStats(info, running.get(info.id, {}), alive(info.id)) for info in infos]
 
 
 def _queue_stats(cursor: sqlite3.Cursor, queue: str, counters: dict[str, int], pause: Pause | None, now: int) -> QueueStats:

@@ -10,6 +10,7 @@ from asyncjobs.store.sqlite.rows import COLUMNS, EXTENDED, INSERTED
 
 # the unique index on id
 JOB_BY_ID = f"SELECT {COLUMNS} FROM jobs WHERE id = ?"
+SEQ_AND_JOB = f"SELECT seq, {COLUMNS} FROM jobs WHERE id = ?"
 WHEN_INSERTED = "SELECT seq, enqueued_at FROM jobs WHERE id = ?"
 
 
@@ -139,6 +140,20 @@ SELECT * FROM (
 )
 """
 HELD_BY_KEY = " UNION ALL ".join(_HELD_OF_KEY.format(priority=priority) for priority in PRIORITIES)
+
+# jobs_running, of which all are few
+RUNNING_IN = "SELECT id, runner FROM jobs WHERE state = 1 AND queue = ? ORDER BY started_at, seq"
+# jobs_claimable
+AHEAD = """
+SELECT count(*) FROM (
+    SELECT 1 FROM jobs WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0 AND (run_at, seq) < (?, ?) AND run_at <= ? LIMIT ?
+)
+"""
+# jobs_keyed
+KEY_RUNS = "SELECT id FROM jobs WHERE key = ? AND state = 1 AND id <> ? ORDER BY seq"
+KEY_DUE = """
+SELECT id, run_at, seq FROM jobs WHERE key = ? AND state = 0 AND hold = 0 AND priority = ? AND run_at <= ? AND id <> ? ORDER BY run_at, seq LIMIT ?
+"""
 
 # jobs_running
 HELD = "SELECT id, token, cancel_requested FROM jobs WHERE state = 1 AND runner = ?"

@@ -29,6 +29,7 @@ from asyncjobs.store.base import (
     JobQuery,
     Page,
     RunnerInfo,
+    Situation,
     Stats,
     Verdict,
 )
@@ -377,6 +378,10 @@ class SQLiteStore:
 
     async def stats(self, *, now: int) -> Stats:
         return await self._reader.stats(now=now, judge=self._judge)
+
+    async def situation(self, id: str, *, now: int) -> Situation | None:
+        await self._accepted.settled([id])
+        return await self._reader.situation(id, now=now, judge=self._judge)
 
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
         return await self._reader.history(since=since, until=until, queue=queue)

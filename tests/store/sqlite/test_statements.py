@@ -40,6 +40,11 @@ PRIMARY = "INTEGER PRIMARY KEY"
 IDS = "sqlite_autoindex_jobs_1"
 INDEX = {
     "JOB_BY_ID": IDS,
+    "SEQ_AND_JOB": IDS,
+    "AHEAD": "jobs_claimable",
+    "KEY_RUNS": "jobs_keyed",
+    "KEY_DUE": "jobs_keyed",
+    "RUNNING_IN": "jobs_running",
     "SUCCEEDING": IDS,
     "WHEN_INSERTED": IDS,
     "TAKEN": IDS,
@@ -81,8 +86,8 @@ INDEX = {
     "HELD_BY_KEY": "jobs_keyed",
     "NOT_COUNTED": PRIMARY,
 }
-WHOLE_INDEX = {"RUNNING", "RUNNING_RUNNERS"}  # of running jobs, which are few: all of it is what they want
-SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED"}  # few, too
+WHOLE_INDEX = {"RUNNING", "RUNNING_IN", "RUNNING_RUNNERS"}  # of running jobs, which are few: all of it is what they want
+SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED", "RUNNING_IN", "KEY_RUNS"}  # few, too
 NOT_OF_JOBS = {
     "QUEUED_OF",
     "TAKER",
@@ -254,6 +259,7 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await claim(store, wants={"unique": 5})
     await put(store, "t1", "t2", unique_key="t", unique_for=5, max_waiting=9, queue="unique", now=NOW)
     await put(store, "k1", "k2", "k1", key="a", queue="keyed", now=NOW)
+    await store.situation("k1", now=NOW)
     await end(store, success((await claim(store, wants={"keyed": 5})).jobs[0]))
     limits = {"mail": Limits(1, Rate(1000.0))}
     await store.claim(Claim("r1", {"mail": 1}, frozenset(WORK), limits), now=NOW)
