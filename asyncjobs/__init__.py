@@ -12,6 +12,7 @@ job = await jobs.enqueue(send_welcome, user_id=7)
 """
 
 from asyncjobs.context import JobContext, current_job
+from asyncjobs.diagnose import Finding
 from asyncjobs.errors import (
     AlreadyEnqueued,
     AlreadyStarted,
@@ -66,6 +67,7 @@ __all__ = [
     "ConfigurationError",
     "Error",
     "Explanation",
+    "Finding",
     "HistoryBucket",
     "Job",
     "JobCancelled",

@@ -14,9 +14,11 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from starlette.types import ASGIApp
 
+from asyncjobs import diagnose as diagnosing
 from asyncjobs.clock import Clock, SystemClock, sleep
 from asyncjobs.context import JobContext
 from asyncjobs.cron import Cron, Every
+from asyncjobs.diagnose import Finding, Vitals
 from asyncjobs.endings import Endings
 from asyncjobs.errors import (
     AlreadyEnqueued,
@@ -50,7 +52,7 @@ from asyncjobs.schedule import CatchUp, Overlap
 from asyncjobs.schedules import Schedules
 from asyncjobs.selection import Selection, checked_spread
 from asyncjobs.stats import WINDOW, Snapshot, snapshot
-from asyncjobs.store.base import Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
+from asyncjobs.store.base import HISTORY_STEP, Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
 from asyncjobs.store.opening import open_store
 from asyncjobs.task import PLAIN, Call, Configured, Task
 from asyncjobs.unique import Unique
@@ -384,7 +386,9 @@ class Jobs:
     def _new_job(self, call: Call[Any], now: int) -> NewJob:
         self._tasks.find(call.task)
         job = call.new_job(self._clock.new_id(), now)
-        max_waiting = self._queues[self._check_queue(job.queue)].max_waiting
+        self._check_queue(job.queue)
+        life = self._life
+        max_waiting = (self._queues if life is None or life.runner is None else life.runner.limits)[job.queue].max_waiting
         if max_waiting is not None:
             job = replace(job, max_waiting=max_waiting)
         if job.policy.retry_queue is not None:
@@ -421,13 +425,28 @@ class Jobs:
 
     async def explain(self, id: str) -> Explanation | None:
         """Why this job is not running, by the conditions of a claim; None for an unknown one. `str()` of it says all there is to say."""
-        self._living()
+        runner = self._living()
         (wanted,) = _ids([id])
         situation = await self._store.situation(wanted, now=self._clock.now())
         if situation is None:
             return None
-        queue = self._queues.get(situation.job.queue)
-        return explain(situation, None if queue is None else queue.limits)
+        return explain(situation, runner.limits.over_all.get(situation.job.queue))
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """What is wrong, if anything, by ordered rules over the numbers of all processes; nothing while all is well."""
+        runner = self._living()
+        now = self._clock.now()
+        then = now - diagnosing.DAY
+        recent = await self._store.history(since=now - diagnosing.WINDOW - HISTORY_STEP, until=now + 1)
+        vitals = Vitals(
+            await self._store.stats(now=now),
+            [*await self._store.history(since=then - diagnosing.BESIDE, until=then + diagnosing.BESIDE), *recent],
+            await self._store.timetable.all(),
+            {queue: slots.stuck for queue, slots in runner.slot_stats().items()},
+            runner.limits.over_all,
+            runner.problems,
+        )
+        return diagnosing.diagnose(vitals)
 
     async def stats(self) -> Snapshot:
         """Where everything stands: queues, processes, health. Costs a few milliseconds, however many jobs there are."""
@@ -532,6 +551,28 @@ class Jobs:
             await self._store.set_task_paused(self._tasks.find(task).name, paused, now=now, by=by, why=why)
         runner.beat()
 
+    def limits(self, queue: str) -> Queue:
+        """What holds for this queue now, in this process."""
+        runner = self._life.runner if self._life is not None else None
+        self._check_queue(queue)
+        return self._queues[queue] if runner is None else runner.limits[queue]
+
+    async def set_limits(self, queue: str, limits: int | Queue | None, *, keep: bool = False) -> None:
+        """Have these limits hold for this queue: `await jobs.set_limits("mail", Queue(limit=10, rate="5/s"))`, or a number of slots.
+
+        In this process until its next start; with keep=True in every process (within a second) and over restarts, until the code
+        configures the queue otherwise. limits=None: as configured again. What runs beyond a limit goes on.
+        Raises ConfigurationError, UnknownQueue.
+        """
+        runner = self._living()
+        self._check_queue(queue)
+        wanted = limits if limits is None or isinstance(limits, Queue) else Queue(limits)
+        if keep or limits is None:
+            text = None if wanted is None else runner.limits.text_of(queue, wanted)
+            await self._store.keep_limits(queue, text, now=self._clock.now())
+            runner.beat()
+        runner.set_limits(queue, None if keep else wanted)
+
     async def drain(self, queue: str, *, timeout: float | None = None, by: str = "", why: str = "") -> None:
         """Pause this queue, and return when nothing of it runs any more, in any process. Raises TimeoutError; the pause stays."""
         await self.pause(queue, by=by, why=why)
@@ -632,7 +673,7 @@ class Jobs:
                 self._runner_info(life.work),
                 self._tasks,
                 self.schedules.declared,
-                {name: limits for name, queue in self._queues.items() if (limits := queue.limits) is not None},
+                self._queues,
                 state=state,
                 retention=self._retention,
                 max_result=self._max_result,

@@ -20,6 +20,7 @@ NAMES = [
     "ConfigurationError",
     "Error",
     "Explanation",
+    "Finding",
     "Obstacle",
     "Reason",
     "HistoryBucket",

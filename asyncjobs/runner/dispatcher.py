@@ -96,6 +96,11 @@ class Dispatcher:
         self._tasks = tasks
         self.ring()
 
+    def set_limits(self, limits: Mapping[str, Limits]) -> None:
+        """Over all processes, from now on."""
+        self._limits = limits
+        self.ring()
+
     def set_paused(self, paused: frozenset[str]) -> None:
         resumed = self._paused - paused
         self._paused = paused

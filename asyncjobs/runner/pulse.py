@@ -39,6 +39,7 @@ class Pulse:
         cancel: Callable[[str], None],
         before: Callable[[], Awaitable[None]],
         schedules: Callable[[int], None],
+        limits: Callable[[Mapping[str, str]], None],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -48,6 +49,7 @@ class Pulse:
         self._running = running  # job id → token, of the attempts here
         self._before = before  # what must be in the store before it is asked
         self._cancel = cancel  # asks for the end of an attempt here
+        self._limits = limits  # told of what the store keeps
         self._schedules = schedules  # told of the version that a schedule was given last
         self._notes: dict[str, tuple[int, Progress]] = {}  # written by note(), on any thread; swapped by _beat()
         self._suspects: dict[str, int] = {}  # strays of the last beat
@@ -93,6 +95,7 @@ class Pulse:
         for id in beat.cancels:
             self._cancel(id)
         self._schedules(beat.schedules)
+        self._limits(beat.limits)
         self._dispatcher.set_paused(beat.paused)
         self._dispatcher.ring()  # watch() may be silent: whatever was missed is found within a beat
         await self._release_strays(beat.held, began)

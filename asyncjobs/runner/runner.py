@@ -17,13 +17,14 @@ from asyncjobs.clock import Clock, sleep
 from asyncjobs.errors import StoreClosed, StoreUnavailable
 from asyncjobs.job import Job, State
 from asyncjobs.outcome import Cancelled, Finish, Outcome, Released
-from asyncjobs.queue import Limits
+from asyncjobs.queue import Queue
 from asyncjobs.runner.attempt import Attempt, Stop, Surroundings
 from asyncjobs.runner.dead_letter import follow_up
 from asyncjobs.runner.dispatcher import Dispatcher
 from asyncjobs.runner.health import Health
 from asyncjobs.runner.janitor import Janitor
 from asyncjobs.runner.ledger import Ledger
+from asyncjobs.runner.limits import QueueLimits
 from asyncjobs.runner.pulse import Pulse
 from asyncjobs.runner.scheduler import Scheduler
 from asyncjobs.runner.slots import Slots, SlotStats
@@ -55,7 +56,7 @@ class Runner:
         info: RunnerInfo,
         tasks: Mapping[str, Task[..., Any, Any]],
         schedules: Mapping[str, Schedule],
-        limits: Mapping[str, Limits],
+        queues: Mapping[str, Queue],
         *,
         state: Mapping[str, Any],
         retention: Mapping[State, float],
@@ -73,6 +74,7 @@ class Runner:
         self._attempts: dict[str, Attempt] = {}  # by job id; written by _begin() and _ended()
         self._idle = asyncio.Event()  # set while there are no attempts
         self._idle.set()
+        self.limits = QueueLimits(queues)
         self._slots = Slots(info.queues)
         self._threads = Threads()
         self._watchdog = Watchdog(clock)
@@ -86,13 +88,14 @@ class Runner:
             follow=follow_up(tasks, clock),
         )
         self._dispatcher = Dispatcher(
-            store, clock, self._slots, runner=info.id, queues=tuple(info.queues), tasks=info.tasks, limits=limits,
+            store, clock, self._slots, runner=info.id, queues=tuple(info.queues), tasks=info.tasks, limits=self.limits.over_all,
             start=self._begin, held_up=lambda: self._ledger.full, settled=lambda: not self._ledger.backlog,
         )  # fmt: skip
         self._pulse = Pulse(
             store, clock, self._dispatcher, self._ledger, runner=info.id,
             running=lambda: {id: attempt.job.token for id, attempt in self._attempts.items()}, cancel=self._cancel,
             before=self._sign_on, schedules=lambda version: self._scheduler.tell(version),
+            limits=self._limits_kept,
         )  # fmt: skip
         self._scheduler = Scheduler(store, clock, self.health, declared=schedules, tasks=tasks, ring=self.ring)
         self._janitor = Janitor(store, clock, retention, self._settled, follow_up(tasks, clock))
@@ -124,6 +127,25 @@ class Runner:
         self._signed_on = False
         self._pulse.ring()
         self._scheduler.look()
+
+    def set_limits(self, queue: str, limits: Queue | None) -> None:
+        """In this process, until the next start; None: no more."""
+        self.limits.set_here(queue, limits)
+        self._apply_limits()
+
+    def _limits_kept(self, texts: Mapping[str, str]) -> None:
+        if self.limits.keep(texts):
+            self._apply_limits()
+
+    def _apply_limits(self) -> None:
+        """Have the slots, the claims and what others know of this process go by them."""
+        slots = {queue: self.limits[queue].limit for queue in self.info.queues}
+        self._slots.set_limits(slots)
+        self._dispatcher.set_limits(self.limits.over_all)
+        if slots != self.info.queues:
+            self.info = replace(self.info, queues=slots)
+            self._signed_on = False
+            self._pulse.ring()
 
     async def _sign_on(self) -> None:
         """Make known who runs here, where that is not known yet."""

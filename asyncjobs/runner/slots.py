@@ -32,6 +32,10 @@ class Slots:
         limit = self._limits[queue]
         return max(limit + min(self._stuck[queue], limit) - self._busy[queue], 0)
 
+    def set_limits(self, limits: Mapping[str, int]) -> None:
+        """From now on; what runs beyond them goes on."""
+        self._limits.update(limits)
+
     def take(self, queue: str) -> None:
         self._busy[queue] += 1
 

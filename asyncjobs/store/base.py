@@ -119,13 +119,14 @@ class Beat:
     """What the store holds against a runner: the attempts it should be running, and what it must be told.
 
     held: job id → token. cancels: ids among them with a cancel request. paused: paused queues. schedules: grows with
-    every change of the timetable.
+    every change of the timetable. limits: queue → what `keep_limits` was given.
     """
 
     held: Mapping[str, int] = field(default_factory=dict)
     cancels: frozenset[str] = frozenset()
     paused: frozenset[str] = frozenset()
     schedules: int = 0
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- values of the read verbs ----------------------------------------------------------------------------------------
@@ -208,13 +209,15 @@ class RunnerStats:
 class Stats:
     """The store at `as_of` (ms). A queue appears once a job was put in it, it was paused, or a runner works it.
 
-    paused_tasks: by name.
+    paused_tasks: by name. unknown_tasks: how many jobs are held because no living process knows their task, by its name, counted to
+    COUNT_LIMIT in all.
     """
 
     as_of: int
     queues: Mapping[str, QueueStats]
     runners: Sequence[RunnerStats]
     paused_tasks: Mapping[str, Pause] = field(default_factory=dict)
+    unknown_tasks: Mapping[str, int] = field(default_factory=dict)
 
 
 @record
@@ -390,6 +393,9 @@ class Store(Reader, Protocol):
 
         A claim that meets a due one of a paused task holds it as PAUSED; once resumed they are claimable at the runners' next beats.
         """
+
+    async def keep_limits(self, queue: str, limits: str | None, *, now: int) -> None:
+        """Tell every runner's beats of these limits from now on, over restarts, until they are None. The store doesn't look into them."""
 
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         """Remove up to `limit` ended jobs whose finished_at lies before their state's time (ms), state by state in the mapping's

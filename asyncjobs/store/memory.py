@@ -305,6 +305,7 @@ class MemoryStore:
             cancels=frozenset(id for id, job in held.items() if job.cancel_requested),
             paused=frozenset(queue for queue, pause in data.paused.items() if pause is not None),
             schedules=data.schedule_version,
+            limits=dict(data.limits),
         )
 
     def _make_due_again(self, now: int) -> None:
@@ -405,6 +406,13 @@ class MemoryStore:
             tally.held(job.queue, -1)
             self._wake([job.queue])
 
+    async def keep_limits(self, queue: str, limits: str | None, *, now: int) -> None:
+        data, _ = self._write(now)
+        if limits is None:
+            data.limits.pop(queue, None)
+        else:
+            data.limits[queue] = limits
+
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         data, tally = self._write()
         lines = [(data.ended[state], before) for state, before in ended_before.items()]
@@ -442,7 +450,10 @@ class MemoryStore:
             RunnerStats(info, Counter(data.jobs[job].queue for job in data.running[id]), id in data.alive)
             for id, info in data.runners.items()
         ]
-        return Stats(now, {queue: self._queue_stats(queue, now) for queue in sorted(names)}, runners, dict(data.paused_tasks))
+        held = (data.by_seq(seq).name for (_, hold, _), line in data.queued.items() if hold is Hold.UNROUTABLE for _, seq in line)
+        unknown = Counter(name for name, _ in zip(held, range(COUNT_LIMIT), strict=False))
+        queues = {queue: self._queue_stats(queue, now) for queue in sorted(names)}
+        return Stats(now, queues, runners, dict(data.paused_tasks), unknown)
 
     def _queue_stats(self, queue: str, now: int) -> QueueStats:
         data = self._data

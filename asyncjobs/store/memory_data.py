@@ -33,6 +33,7 @@ class MemoryData:
         self.counters: Counter[tuple[str, str]] = Counter()  # keys as in Tally, as those of history
         self.history: Counter[tuple[int, str, str, Metric, int]] = Counter()
         self.paused: dict[str, Pause | None] = {}  # queues that were ever paused
+        self.limits: dict[str, str] = {}  # queue → kept limits
         self.paused_tasks: dict[str, Pause] = {}
         self.runners: dict[str, RunnerInfo] = {}
         self.alive: set[str] = set()  # runner ids; what a store on disk learns from locks

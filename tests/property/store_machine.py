@@ -498,6 +498,10 @@ class StoreMachine(RuleBasedStateMachine):
     def pause_task(self, handle: int, task: str, paused: bool) -> None:
         self.same(lambda side: side.handles[handle].set_task_paused(task, paused, now=self.now, by="ada", why="\ud800"))
 
+    @rule(handle=HANDLES, limits=st.sampled_from([None, "[1]", "[2]"]))
+    def keep_limits(self, handle: int, limits: str | None) -> None:
+        self.same(lambda side: side.handles[handle].keep_limits("mail", limits, now=self.now))
+
     @rule(handle=HANDLES, picks=st.lists(st.integers(0, 50), min_size=1, max_size=3))
     def discard(self, handle: int, picks: list[int]) -> None:
         ids = [*self.some_ids(picks), "unknown"]
@@ -645,7 +649,7 @@ def _comparable(stats: Stats) -> Any:
         runner.info.id: (runner.info, {queue: count for queue, count in runner.running.items() if count}, runner.alive)
         for runner in stats.runners
     }
-    return stats.as_of, queues, runners, stats.paused_tasks
+    return stats.as_of, queues, runners, stats.paused_tasks, dict(stats.unknown_tasks)
 
 
 async def _get(store: Store, ids: Sequence[str]) -> Sequence[Job | None]:
@@ -654,7 +658,13 @@ async def _get(store: Store, ids: Sequence[str]) -> Sequence[Job | None]:
 
 async def _beat(side: Side, handle: int, runner: str, now: int) -> Any:
     beat = await side.handles[handle].beat(runner, now=now)
-    return {id: side.numbers.get((id, token)) for id, token in beat.held.items()}, beat.cancels, beat.paused, beat.schedules
+    return (
+        {id: side.numbers.get((id, token)) for id, token in beat.held.items()},
+        beat.cancels,
+        beat.paused,
+        beat.schedules,
+        beat.limits,
+    )
 
 
 def _plain(side: Side, jobs: Iterable[Job | None]) -> list[Any]:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 
-from asyncjobs import Jobs, Queue, State
+import pytest
+
+from asyncjobs import ConfigurationError, Jobs, Queue, QueueFull, State, UnknownQueue
 from asyncjobs.store.memory import MemoryStore
 from asyncjobs.store.memory_data import MemoryData
 from tests.fakes import START, FakeClock, settled
@@ -85,3 +87,97 @@ async def test_jobs_start_at_their_rate_over_all_processes(clock: FakeClock) -> 
         gaps = [later - earlier for earlier, later in pairwise(starts)]
         assert min(gaps) >= 450
         assert max(gaps) <= 550
+
+
+# --- changed while the app runs ----------------------------------------------------------------------------------------
+
+
+async def test_limits_are_changed_in_this_process_until_its_next_start(clock: FakeClock) -> None:
+    go_on = asyncio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+
+    async with processes(2, Queue(1), clock) as (first, second):
+        for jobs in (first, second):
+            jobs.task(name="work")(work)
+        await clock.advance(1.1)
+        await first.set_limits("default", 3)
+        assert (first.limits("default").limit, second.limits("default").limit) == (3, 1)
+        for _ in range(9):
+            await first.enqueue("work")
+        await clock.advance(1.1)
+        stats = await second.stats()
+        assert (stats.queues[0].running, stats.queues[0].slots) == (4, 4)
+        await first.set_limits("default", None)
+        assert first.limits("default") == Queue(1)
+        go_on.set()
+        await settled()
+
+
+async def test_kept_limits_hold_in_every_process_and_over_restarts_until_the_code_changes(clock: FakeClock) -> None:
+    data = MemoryData()
+
+    def app(queue: Queue) -> Jobs:
+        jobs = Jobs("memory:", queues={"default": queue}, clock=clock)
+        jobs._store = MemoryStore(data)
+        return jobs
+
+    changed = Queue(7, rate="5/s", burst=2, global_limit=9, max_waiting=3)
+    first, second = app(Queue(1)), app(Queue(1))
+    async with first.running(), second.running():
+        await clock.advance(0.1)
+        await first.set_limits("default", changed, keep=True)
+        await clock.advance(1.1)
+        assert first.limits("default") == second.limits("default") == changed
+        assert second._living()._dispatcher._limits == {"default": changed.limits}
+    for code, expected in ((Queue(1), changed), (Queue(2), Queue(2)), (Queue(1), changed)):
+        jobs = app(code)
+        async with jobs.running():
+            await clock.advance(1.1)
+            assert jobs.limits("default") == expected
+    async with first.running(), second.running():
+        await clock.advance(1.1)
+        await second.set_limits("default", None)
+        await clock.advance(1.1)
+        assert first.limits("default") == second.limits("default") == Queue(1)
+
+
+async def test_a_changed_max_waiting_and_rate_hold_at_once(clock: FakeClock) -> None:
+    starts: list[int] = []
+
+    async with processes(1, Queue(5), clock) as (jobs,):
+
+        @jobs.task
+        async def work() -> None:
+            starts.append(clock.now())
+
+        await jobs.set_limits("default", Queue(5, max_waiting=2, rate="1/s"))
+        await jobs.enqueue_many([work.call(), work.call()])
+        with pytest.raises(QueueFull):
+            await jobs.enqueue_many([work.call() for _ in range(3)])
+        await clock.advance(3)
+        assert len(starts) == 2
+        assert starts[1] - starts[0] >= 900
+
+
+async def test_limits_that_can_not_be_are_refused_and_change_nothing(clock: FakeClock) -> None:
+    async with processes(1, Queue(5), clock) as (jobs,):
+        for limits in (0, True, "5", Queue):
+            with pytest.raises(ConfigurationError):
+                await jobs.set_limits("default", limits)  # type: ignore[arg-type]
+        with pytest.raises(UnknownQueue):
+            await jobs.set_limits("nowhere", 5)
+        assert jobs.limits("default") == Queue(5)
+
+
+async def test_kept_limits_that_can_not_be_read_leave_those_of_the_code(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with processes(1, Queue(5), clock) as (jobs,):
+        for text in ("{", "[]", '[["x"], [5, null, null, null, null]]', "[[1, 2, 3, 4, 5, 6, 7], [5, null, null, null, null]]"):
+            await jobs._store.keep_limits("default", text, now=START)
+            await clock.advance(1.1)
+            assert jobs.limits("default") == Queue(5)
+            assert jobs.problems == {}
+        assert "can't be read here" in caplog.text

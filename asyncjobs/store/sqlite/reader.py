@@ -165,7 +165,8 @@ def _stats(cursor: sqlite3.Cursor, now: int, alive: Callable[[str], bool]) -> St
     runners = _runners(cursor, alive)
     names = set(counters) | set(pauses) | {queue for runner in runners for queue in runner.info.queues}
     queues = {name: _queue_stats(cursor, name, counters[name], pauses.get(name), now) for name in sorted(names)}
-    return Stats(now, queues, runners, {task: pause_of(at, said) for task, at, said in cursor.execute(sql.TASK_PAUSES)})
+    paused_tasks = {task: pause_of(at, said) for task, at, said in cursor.execute(sql.TASK_PAUSES)}
+    return Stats(now, queues, runners, paused_tasks, dict(cursor.execute(sql.UNKNOWN_TASKS, (COUNT_LIMIT,)).fetchall()))
 
 
 def _runners(cursor: sqlite3.Cursor, alive: Callable[[str], bool]) -> list[RunnerStats]:

@@ -114,6 +114,9 @@ NOTE = "UPDATE jobs SET progress = ? WHERE id = ? AND token = ? AND state = 1"
 # jobs_held
 ALONE = "SELECT seq, run_at, priority, queue, name, key, policy FROM jobs WHERE state = 0 AND hold = 2 AND hold <> 0 LIMIT 1000"
 ANY_UNROUTABLE = "SELECT 1 FROM jobs WHERE state = 0 AND hold = 1 AND hold <> 0 LIMIT 1"
+UNKNOWN_TASKS = """
+SELECT name, count(*) FROM (SELECT name FROM jobs WHERE state = 0 AND hold = 1 AND hold <> 0 LIMIT ?) GROUP BY name
+"""
 UNHOLD = """
 UPDATE jobs SET hold = 0 WHERE seq IN (
     SELECT seq FROM jobs WHERE state = 0 AND hold = ? AND hold <> 0 AND name IN (SELECT value FROM json_each(?)) LIMIT ?
@@ -220,6 +223,9 @@ RUNNING_OF = "SELECT n FROM counters WHERE queue = ? AND key = 'running'"
 SPENT = "SELECT spent_to FROM rates WHERE queue = ?"
 SPEND = "INSERT INTO rates VALUES (?, ?) ON CONFLICT DO UPDATE SET spent_to = excluded.spent_to"
 
+KEPT_LIMITS = "SELECT queue, limits FROM kept_limits"
+KEEP_LIMITS = "INSERT INTO kept_limits VALUES (?, ?) ON CONFLICT DO UPDATE SET limits = excluded.limits"
+DROP_LIMITS = "DELETE FROM kept_limits WHERE queue = ?"
 PAUSED = "SELECT queue FROM pauses WHERE paused"
 PAUSED_TASKS = "SELECT task FROM task_pauses WHERE paused"
 RESUMED_TASKS = "SELECT task FROM task_pauses WHERE NOT paused"

@@ -272,6 +272,7 @@ class SQLiteStore:
                 cancels=frozenset(id for id, _, cancel_requested in held if cancel_requested),
                 paused=frozenset(queue for (queue,) in transaction.cursor.execute(sql.PAUSED)),
                 schedules=last_version(transaction.cursor),
+                limits=dict(transaction.cursor.execute(sql.KEPT_LIMITS).fetchall()),
             )
 
         beat: Beat = await writer.submit(Rank.CHANGE, act, synced=False)
@@ -339,6 +340,15 @@ class SQLiteStore:
             else:
                 transaction.cursor.execute(sql.RESUME_TASK, (now, task))
                 _unhold_resumed(transaction)
+
+        await self._writing(now).submit(Rank.CHANGE, act, synced=True)
+
+    async def keep_limits(self, queue: str, limits: str | None, *, now: int) -> None:
+        def act(transaction: Transaction) -> None:
+            if limits is None:
+                transaction.cursor.execute(sql.DROP_LIMITS, (queue,))
+            else:
+                transaction.cursor.execute(sql.KEEP_LIMITS, (queue, limits))
 
         await self._writing(now).submit(Rank.CHANGE, act, synced=True)
 

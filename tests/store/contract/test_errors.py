@@ -27,6 +27,7 @@ VERBS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "page": lambda store: store.page(JobQuery(), limit=1),
     "stats": lambda store: store.stats(now=NOW),
     "situation": lambda store: store.situation("a", now=NOW),
+    "keep_limits": lambda store: store.keep_limits("mail", "[]", now=NOW),
     "discard": lambda store: store.discard(["a"]),
     "set_task_paused": lambda store: store.set_task_paused("work", True, now=NOW),
     "history": lambda store: store.history(since=0, until=NOW),

@@ -74,6 +74,7 @@ INDEX = {
     "ALONE": "jobs_held",
     "ANY_UNROUTABLE": "jobs_held",
     "UNHOLD": "jobs_held",
+    "UNKNOWN_TASKS": "jobs_held",
     "MAKE_HELD_DUE": "jobs_held",
     "HELD": "jobs_running",
     "RUNNING": "jobs_running",
@@ -87,8 +88,11 @@ INDEX = {
     "NOT_COUNTED": PRIMARY,
 }
 WHOLE_INDEX = {"RUNNING", "RUNNING_IN", "RUNNING_RUNNERS"}  # of running jobs, which are few: all of it is what they want
-SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED", "RUNNING_IN", "KEY_RUNS"}  # few, too
+SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED", "UNKNOWN_TASKS", "RUNNING_IN", "KEY_RUNS"}  # few, too
 NOT_OF_JOBS = {
+    "KEPT_LIMITS",
+    "KEEP_LIMITS",
+    "DROP_LIMITS",
     "QUEUED_OF",
     "TAKER",
     "TAKE",
@@ -252,6 +256,8 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     for paused in (True, False):
         await store.set_task_paused("work", paused, now=NOW)
     await store.discard(["never"])
+    for limits in ("[]", None):
+        await store.keep_limits("mail", limits, now=NOW)
     await end(store, *[success(job) for job in await take(store)])
     await put(store, "limited", queue="mail", now=NOW)
     waits = Policy(unique_until_started=True)

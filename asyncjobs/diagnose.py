@@ -1,0 +1,239 @@
+"""What is wrong, if anything: ordered rules over the numbers, each with its evidence. Healthy numbers give nothing.
+
+The rules are those of the design's dashboard (B5), first match for each queue; the times behind them are WINDOW and what was a day before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from asyncjobs.histogram import BOUNDS, merged
+from asyncjobs.job import State
+from asyncjobs.pause import Pause
+from asyncjobs.queue import Limits
+from asyncjobs.record import record
+from asyncjobs.schedule import LATE, Schedule
+from asyncjobs.store.base import HISTORY_STEP, HistoryBucket, Metric, QueueStats, Stats
+
+WINDOW = 300_000  # ms of history that rates are taken over
+DAY = 86_400_000  # ms
+BESIDE = 3_600_000  # ms before and after the same moment a day before
+BUSY = 0.9  # of the slots: from here on a queue has none to spare
+MANY_FAIL = 0.3  # of the starts
+ENOUGH = 20  # starts that a share is told of
+SLOW = 1.5  # times as long, or as many, as a day before
+LATE_START = 60.0  # seconds that the oldest has waited
+
+
+class Severity(StrEnum):
+    WARN = "warn"  # it is slower than it should be, or was told to stand still
+    BAD = "bad"  # work stands still that nobody told to
+
+
+class Rule(StrEnum):
+    """In the order in which they are tried."""
+
+    PROBLEM = "problem"
+    UNKNOWN_TASK = "unknown task"
+    TASK_PAUSED = "task paused"
+    SCHEDULE_MISSED = "schedule missed"
+    QUEUE_PAUSED = "queue paused"
+    NO_WORKER = "no worker"
+    STUCK = "stuck"
+    SLOWER = "slower"
+    MORE_ARRIVE = "more arrive"
+    TOO_FEW_SLOTS = "too few slots"
+    GLOBAL_LIMIT = "global limit"
+    RATE = "rate"
+    MANY_FAIL = "many fail"
+    CATCHING_UP = "catching up"
+
+
+@record
+class Finding:
+    """One rule that applies; `queue` is None where it is not about one. evidence: plain values, durations in seconds, times in ms."""
+
+    rule: Rule
+    severity: Severity
+    queue: str | None
+    sentence: str
+    evidence: Mapping[str, Any]
+
+
+@record
+class Vitals:
+    """What the rules look at. history: from a day and WINDOW and BESIDE ago. stuck: queue → slots here that jobs hold which ignore
+    their cancellation. limits: of the queues that have some over all processes. problems: of this process's runner."""
+
+    stats: Stats
+    history: Sequence[HistoryBucket] = ()
+    schedules: Sequence[Schedule] = ()
+    stuck: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+def diagnose(vitals: Vitals) -> list[Finding]:
+    """What is wrong, in the order of the rules; of each queue the first that applies."""
+    found = [
+        *(Finding(Rule.PROBLEM, Severity.BAD, None, f"{part}: {why}", {"part": part}) for part, why in vitals.problems.items()),
+        *_unknown_tasks(vitals.stats),
+        *_paused_tasks(vitals.stats),
+        *_missed(vitals),
+    ]
+    for name, queue in vitals.stats.queues.items():
+        first = next(_of_queue(_Queue(name, queue, vitals)), None)
+        if first is not None:
+            found.append(first)
+    return found
+
+
+def _unknown_tasks(stats: Stats) -> Iterator[Finding]:
+    for task, count in stats.unknown_tasks.items():
+        sentence = (
+            f"{_jobs(count, 'names', 'name')} {task!r}, which no living process knows. Bring it back, or name it in aliases=."
+        )
+        yield Finding(Rule.UNKNOWN_TASK, Severity.BAD, None, sentence, {"task": task, "jobs": count})
+
+
+def _paused_tasks(stats: Stats) -> Iterator[Finding]:
+    for task, pause in stats.paused_tasks.items():
+        yield Finding(Rule.TASK_PAUSED, Severity.WARN, None, f"Task {task} is paused{_said(pause, stats.as_of)}.", {"task": task})
+
+
+def _missed(vitals: Vitals) -> Iterator[Finding]:
+    for schedule in vitals.schedules:
+        late = None if schedule.next_at is None or schedule.paused is not None else vitals.stats.as_of - schedule.next_at
+        if late is not None and late > LATE:
+            yield Finding(
+                Rule.SCHEDULE_MISSED,
+                Severity.BAD,
+                None,
+                f"Schedule {schedule.name} was due at {_at(schedule.next_at)} and was not fired: no process that declares it works a queue.",
+                {"schedule": schedule.name, "late": late / 1000},
+            )
+
+
+class _Queue:
+    """One queue's numbers, as the rules speak of them."""
+
+    def __init__(self, name: str, stats: QueueStats, vitals: Vitals) -> None:
+        self.name, self.stats, self.as_of = name, stats, vitals.stats.as_of
+        self.waiting = stats.waiting
+        self.oldest = 0.0 if stats.oldest_due is None else max(self.as_of - stats.oldest_due, 0) / 1000  # seconds
+        self.running = stats.states.get(State.RUNNING, 0)
+        self.slots = sum(runner.info.queues.get(name, 0) for runner in vitals.stats.runners if runner.alive)
+        self.stuck = vitals.stuck.get(name, 0)
+        self.limits = vitals.limits.get(name, Limits())
+        mine = [bucket for bucket in vitals.history if bucket.queue == name]
+        end = self.as_of - self.as_of % HISTORY_STEP  # of the last whole minute
+        self.recent = _Flow([bucket for bucket in mine if end - WINDOW <= bucket.at < end], WINDOW / 1000)
+        yesterday = [bucket for bucket in mine if abs(bucket.at - (self.as_of - DAY)) <= BESIDE]
+        self.before = _Flow(yesterday, 2 * BESIDE / 1000)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has no slot to spare, and falls behind."""
+        return bool(self.waiting and self.slots and self.running >= BUSY * self.slots and self.recent.arrivals > self.recent.ends)
+
+
+class _Flow:
+    """What went through a queue in so many seconds: per second, and the mean run in seconds (None where nothing ran)."""
+
+    def __init__(self, buckets: Sequence[HistoryBucket], seconds: float) -> None:
+        def count(*metrics: Metric) -> int:
+            return sum(bucket.counts.get(metric, 0) for bucket in buckets for metric in metrics)
+
+        self.started, self.failures = count(Metric.STARTED), count(Metric.FAILURES)
+        self.arrivals = count(Metric.ENQUEUED) / seconds
+        self.starts = self.started / seconds
+        self.ends = count(Metric.SUCCEEDED, Metric.FAILURES) / seconds
+        self.run = _mean(merged(bucket.run for bucket in buckets))
+
+
+def _of_queue(queue: _Queue) -> Iterator[Finding]:
+    """The rules that apply to it, in order."""
+
+    def finding(rule: Rule, severity: Severity, sentence: str, **evidence: Any) -> Finding:
+        return Finding(rule, severity, queue.name, sentence, {"waiting": queue.waiting, "oldest": queue.oldest, **evidence})
+
+    name, recent, before, limits = queue.name, queue.recent, queue.before, queue.limits
+    waiting = f"{queue.waiting:,}{'+' if queue.stats.waiting_more else ''} waiting"
+    if queue.stats.pause is not None and queue.waiting:
+        yield finding(Rule.QUEUE_PAUSED, Severity.WARN, f"{name} is paused{_said(queue.stats.pause, queue.as_of)}; {waiting}.")
+    if queue.waiting and not queue.slots:
+        since = f" since {_at(queue.stats.oldest_due)}"
+        yield finding(Rule.NO_WORKER, Severity.BAD, f"No running process works {name}; {waiting}{since}.")
+    if queue.slots and 2 * queue.stuck >= queue.slots:
+        sentence = f"{queue.stuck} of {queue.slots} slots of {name} are held by jobs that ignore their cancellation."
+        yield finding(Rule.STUCK, Severity.BAD, sentence, stuck=queue.stuck, slots=queue.slots)
+    if queue.is_full and recent.run and before.run and recent.run >= SLOW * before.run:
+        sentence = f"Jobs of {name} take {_seconds(recent.run)} ({_seconds(before.run)} yesterday)."
+        yield finding(Rule.SLOWER, Severity.WARN, sentence, run=recent.run, run_before=before.run)
+    if queue.is_full and before.arrivals and recent.arrivals >= SLOW * before.arrivals:
+        sentence = f"More jobs of {name} arrive than yesterday ({recent.arrivals:.2g}/s, {before.arrivals:.2g}/s then)."
+        yield finding(Rule.MORE_ARRIVE, Severity.WARN, sentence, arrivals=recent.arrivals, arrivals_before=before.arrivals)
+    if queue.is_full and recent.run:
+        needs = math.ceil(recent.arrivals * recent.run)
+        if needs > queue.slots:
+            yield finding(
+                Rule.TOO_FEW_SLOTS,
+                Severity.WARN,
+                f"{name} needs about {needs} slots, and has {queue.slots}.",
+                needs=needs,
+                slots=queue.slots,
+            )
+    if queue.waiting and limits.at_once is not None and queue.running >= limits.at_once and queue.oldest > LATE_START:
+        sentence = f"{name} is held by its global limit of {limits.at_once}; {waiting}."
+        yield finding(Rule.GLOBAL_LIMIT, Severity.WARN, sentence, global_limit=limits.at_once)
+    if (
+        queue.waiting
+        and limits.rate is not None
+        and queue.running < queue.slots
+        and recent.starts >= BUSY * limits.rate.per_second
+    ):
+        clear = queue.waiting / limits.rate.per_second
+        sentence = f"{name} is held by its rate of {limits.rate.per_second:g}/s; {waiting}, clear in {_seconds(clear)}."
+        yield finding(Rule.RATE, Severity.WARN, sentence, per_second=limits.rate.per_second, clear_in=clear)
+    if recent.started >= ENOUGH and recent.failures > MANY_FAIL * recent.started:
+        share = recent.failures / recent.started
+        sentence = f"{share:.0%} of the attempts of {name} fail."
+        yield finding(Rule.MANY_FAIL, Severity.WARN, sentence, failures=recent.failures, started=recent.started)
+    if queue.waiting and queue.oldest > LATE_START and recent.ends > recent.arrivals:
+        clear = queue.waiting / (recent.ends - recent.arrivals)
+        sentence = f"{name} is catching up: {waiting}, clear in {_seconds(clear)}."
+        yield finding(Rule.CATCHING_UP, Severity.WARN, sentence, clear_in=clear)
+
+
+def _mean(run: Mapping[int, int]) -> float | None:
+    """Of a histogram, in seconds: each counted with the middle of its bucket."""
+    total = sum(run.values())
+    if not total:
+        return None
+    bounds = (0, *BOUNDS, BOUNDS[-1])
+    return sum(count * (bounds[bucket] + bounds[bucket + 1]) / 2 for bucket, count in run.items()) / total / 1000
+
+
+def _said(pause: Pause, now: int) -> str:
+    """(by ada, 31 min, 'vendor outage')"""
+    facts = [f"by {pause.by}" if pause.by else "", _seconds((now - pause.since) / 1000), f"{pause.why!r}" if pause.why else ""]
+    return f" ({', '.join(fact for fact in facts if fact)})"
+
+
+def _jobs(count: int, one: str, many: str) -> str:
+    return f"{count:,} job {one}" if count == 1 else f"{count:,} jobs {many}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+def _at(milliseconds: int | None) -> str:
+    return "an unknown time" if milliseconds is None else f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%H:%M} UTC"
