@@ -8,13 +8,15 @@ import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse
 
-from asyncjobs import JobContext, Jobs, Queue, Retry
+from asyncjobs import JobContext, Jobs, Queue, QueueFull, Retry
+from asyncjobs.asgi import unavailable
 from examples.fastapi_app.picture import write_thumbnail
 
 DATA = Path(os.environ.get("EXAMPLE_DATA", Path(__file__).parent / "data"))
@@ -31,12 +33,17 @@ async def outbox() -> AsyncIterator[dict[str, Path]]:
 
 jobs = Jobs(
     DATA / "jobs.db",
-    queues={"default": 20, "mail": Queue(limit=5), "pictures": 2},
+    queues={
+        "default": 20,
+        "mail": Queue(limit=5, rate="20/s", max_waiting=10_000),  # what the mail provider allows, over all processes
+        "mail-again": 2,  # where failed mails are tried again, so that they don't stand in the way of new ones
+        "pictures": 2,  # a small server has two cores
+    },
     resources=outbox,
 )
 
 
-@jobs.task(queue="mail", retry=Retry(attempts=8, backoff=[1, 2, 5]), timeout=30)
+@jobs.task(queue="mail", retry=Retry(attempts=8, backoff=[1, 2, 5], queue="mail-again"), timeout=30)
 async def send_welcome(ctx: JobContext, email: str) -> str:
     """Write a mail into the outbox; the pretended server is out of order every fourth time, and the job tries again."""
     await asyncio.sleep(random.uniform(0.02, 0.1))
@@ -49,7 +56,7 @@ async def send_welcome(ctx: JobContext, email: str) -> str:
     return path.name
 
 
-@jobs.task
+@jobs.task(unique=True)  # asked for again while it is built, it is built once: both get the same job
 async def build_report(ctx: JobContext, rows: int = 200) -> dict[str, int]:
     """Add up numbers slowly, and say how far it is: GET /status/{job_id} shows it."""
     total = 0
@@ -68,7 +75,7 @@ def make_thumbnail(photo: int, size: int = 64) -> str:
     return path.name
 
 
-@jobs.task(retry=Retry(attempts=10, backoff=0.5))
+@jobs.task(retry=Retry(attempts=10, backoff=0.5, within=600), key="product")  # two syncs of one product would undo each other
 async def sync_stock(product: int) -> int:
     """Fail now and then, as other people's services do."""
     await asyncio.sleep(random.uniform(0.01, 0.05))
@@ -90,11 +97,13 @@ def sweep_pictures(older_than_days: int = 30) -> int:
 
 app = FastAPI(title="asyncjobs example", lifespan=jobs.lifespan)
 app.mount("/jobs", jobs.web())
+app.add_exception_handler(QueueFull, unavailable)  # 503, and when to come again
 
 
 @app.post("/signup", status_code=202)
 async def signup(email: str) -> dict[str, str]:
-    job = await send_welcome.options(unique=f"welcome:{email}").enqueue(email)
+    """However often the button is pressed, one mail a day."""
+    job = await send_welcome.options(unique=f"welcome:{email}", throttle=timedelta(days=1)).enqueue(email)
     return {"job": job.id}
 
 
@@ -119,11 +128,13 @@ async def stock(product: int) -> dict[str, str]:
 
 @app.get("/status/{job_id}")
 async def status(job_id: str) -> dict[str, Any]:
-    """What became of it."""
-    job = await jobs.get(job_id)
+    """What became of it, and why it does not run."""
+    job, why = await jobs.get(job_id), await jobs.explain(job_id)
     if job is None:
         raise HTTPException(404, "no such job")
-    return {"state": job.state, "attempt": job.attempt, "progress": job.progress, "result": jobs.decode_result(job)}
+    return {
+        "state": job.state, "attempt": job.attempt, "progress": job.progress, "result": jobs.decode_result(job), "why": str(why),
+    }  # fmt: skip
 
 
 @app.get("/", response_class=HTMLResponse)

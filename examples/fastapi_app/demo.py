@@ -65,7 +65,9 @@ def _enqueue(base: str, numbers: range) -> list[str]:
     """A mixed load; ids of what the server acknowledged."""
     accepted = []
     for n in numbers:
-        path = (f"/signup?email=user{n}@example.org", "/reports?rows=100", f"/photos/{n}/thumbnail", f"/stock/{n}/sync")[n % 4]
+        path = (f"/signup?email=user{n}@example.org", f"/reports?rows={100 + n}", f"/photos/{n}/thumbnail", f"/stock/{n}/sync")[
+            n % 4
+        ]
         accepted.append(_post(base + path)["job"])
     return accepted
 
