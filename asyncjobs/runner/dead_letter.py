@@ -22,8 +22,10 @@ def follow_up(tasks: Mapping[str, Task[..., Any, Any]], clock: Clock) -> Follow:
     """A function that gives the last failure of a job the job that `on_dead` asks for; any other end stays as it is."""
 
     def follow(job: Job, finish: Finish) -> Finish:
+        if finish.to is not State.FAILED:  # nearly always
+            return finish
         task = tasks.get(job.name)
-        if finish.to is not State.FAILED or task is None or task.on_dead is None:
+        if task is None or task.on_dead is None:
             return finish
         error = "" if finish.error is None else f"{finish.error.type}: {finish.error.message}"
         try:

@@ -86,11 +86,6 @@ class Dispatcher:
             self._alone_since = None
         self._bell.ring()
 
-    def room_made(self, queue: str, *, for_a_key: bool) -> None:
-        """An attempt of this queue has ended in the store: where its queue's limit, or its key's, has kept others back, they may begin."""
-        if for_a_key or queue in self._limits:
-            self.ring((queue,))
-
     def learn(self, tasks: frozenset[str]) -> None:
         """Claim jobs of these tasks from now on."""
         self._tasks = tasks
@@ -209,7 +204,7 @@ class Dispatcher:
             if queue in self._rung or taken[queue] == wants[queue]:
                 self._due[queue] = now
             elif queue in claimed.blocked:
-                self._due[queue] = NEVER  # until room_made(), or a beat, since a sibling may have made it
+                self._due[queue] = NEVER  # until an attempt of it ends here, or a beat, since one may have ended elsewhere
             elif upcoming <= now and someone_full:
                 # What is due may be the full one's alone: ask this queue once more, by itself, to learn its own time.
                 self._due[queue] = now

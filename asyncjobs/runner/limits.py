@@ -24,7 +24,9 @@ class QueueLimits:
         self._here: dict[str, Queue] = {}  # written by set_here()
         self._kept: dict[str, Queue] = {}  # written by keep()
         self._texts: Mapping[str, str] = {}  # as the store has them
-        self._now = dict(configured)  # what comes of these; written by _combine()
+        self._now: Mapping[str, Queue]  # what comes of these; written by _combine(), as the next
+        self.over_all: Mapping[str, Limits]  # of the queues that have limits over all processes
+        self._combine()
 
     def __getitem__(self, queue: str) -> Queue:
         """What holds now."""
@@ -32,11 +34,7 @@ class QueueLimits:
 
     def _combine(self) -> None:
         self._now = {**self._configured, **self._kept, **self._here}
-
-    @property
-    def over_all(self) -> dict[str, Limits]:
-        """Of the queues that have limits over all processes."""
-        return {name: limits for name, queue in self._now.items() if (limits := queue.limits) is not None}
+        self.over_all = {name: limits for name, queue in self._now.items() if (limits := queue.limits) is not None}
 
     def set_here(self, queue: str, limits: Queue | None) -> None:
         """Until the next start, in this process; None: no more."""

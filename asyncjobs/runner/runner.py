@@ -284,7 +284,8 @@ class Runner:
             self._dispatcher.ring((finish.queue or job.queue,), finish.run_at)
         if finish.follow is not None:
             self._dispatcher.ring((finish.follow.queue,), finish.follow.run_at)
-        self._dispatcher.room_made(job.queue, for_a_key=job.key is not None)
+        if job.key is not None or job.queue in self.limits.over_all:  # its end may let others begin
+            self._dispatcher.ring((job.queue,))
         self._told(job.id)
 
     def _cancel(self, id: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 from asyncjobs.job import PRIORITY_STEP, Hold, Job
 from asyncjobs.store.base import Claim, Claimed
@@ -17,7 +19,7 @@ from asyncjobs.store.sqlite.transaction import Transaction
 
 HOLD_AT_ONCE = 500  # jobs of unknown tasks that one claim puts aside; it says so, and the next goes on
 _Suspect = tuple[int, int, int, str, str, str | None, str]  # seq, run_at, priority, queue, name, key, policy
-_Due = tuple[int, int, str, str | None, str]  # seq, run_at, name, key, policy
+_Due = Sequence[Any]  # seq: int, run_at: int, name: str, keyed: JSON of key and policy, or None
 READ_AT_ONCE = 100  # jobs that come as one text, of which SQLite can hold a gigabyte
 LARGE = 1 << 16  # characters of a job that comes by itself
 Candidate = tuple[int, int, int]  # order (run_at + PRIORITY_STEP × priority), seq, run_at
@@ -72,8 +74,8 @@ class _Search:
     def _find(self, queue: str, limit: int) -> tuple[list[Candidate], list[Candidate]]:
         """The first `limit` due jobs of this queue, and some that come after them where there are more."""
         waiting, found = self.transaction.rows(sql.CLAIMABLE, queue, limit + 1), defaultdict[int, list[_Due]](list)
-        for priority, seq, run_at, name, key, policy in waiting:
-            found[priority].append((seq, run_at, name, key, policy))
+        for priority, *due in waiting:
+            found[priority].append(due)
         candidates: list[Candidate] = []
         for priority, rows in found.items():
             candidates += self._priority(queue, priority, limit, rows)
@@ -88,8 +90,7 @@ class _Search:
         """Due ones of this priority; the first that is not due, or beyond the limit, sets next_due."""
         execute, tasks = self.transaction.cursor.execute, self.claim.tasks - self.paused_tasks
         skip: frozenset[str] = frozenset()
-        while any(name not in tasks and run_at <= self.now for _, run_at, name, _, _ in rows):
-            strange = [(seq, name) for seq, run_at, name, _, _ in rows if name not in tasks and run_at <= self.now]
+        while strange := [(seq, name) for seq, run_at, name, _ in rows if name not in tasks and run_at <= self.now]:
             if stopped := [seq for seq, name in strange if name in self.paused_tasks][: self.may_hold]:
                 self._hold(queue, Hold.PAUSED, stopped)
             strange = [(seq, name) for seq, name in strange if name not in self.paused_tasks]
@@ -104,13 +105,14 @@ class _Search:
                 break
             rows = execute(sql.CLAIMABLE_BUT, (queue, priority, dumps(sorted(skip)), limit + 1)).fetchall()
         due = []
-        for seq, run_at, _, key, policy in rows:  # what is due among them is known here
+        for seq, run_at, _, keyed in rows:  # what is due among them is known here
             if run_at > self.now:
                 # Of a task unknown here, too: a known one may hide behind it, beyond the limit, and it is to be held then.
                 self._more_at(run_at)
                 break
             due.append((run_at + PRIORITY_STEP * priority, seq, run_at))
-            if key is not None:
+            if keyed is not None:
+                key, policy = json.loads(keyed) if isinstance(keyed, str) else keyed  # by the version of SQLite
                 self.keyed[seq] = (key, policy_of(policy).key_limit)
         return due
 

@@ -19,9 +19,9 @@ def finish(transaction: Transaction, finishes: Sequence[Finish], now: int) -> li
     done = _succeed(transaction, finishes, keys, now)
     verdicts = [Verdict.APPLIED if at in done else _one(transaction, finish, keys, now) for at, finish in enumerate(finishes)]
     transaction.make_room(keys, now)
-    applied = [finish for finish, verdict in zip(finishes, verdicts, strict=True) if verdict is Verdict.APPLIED]
-    if follow := [insert_of(finish.follow, now) for finish in applied if finish.follow is not None]:
-        transaction.insert(follow)
+    if any([finish.follow is not None for finish in finishes]):
+        applied = [finish for finish, verdict in zip(finishes, verdicts, strict=True) if verdict is Verdict.APPLIED]
+        transaction.insert([insert_of(finish.follow, now) for finish in applied if finish.follow is not None])
     return verdicts
 
 
@@ -33,8 +33,9 @@ def _succeed(transaction: Transaction, finishes: Sequence[Finish], keys: dict[st
     asked = dumps([[at, id, finishes[at].token] for id, at in plain.items()])
     found = transaction.rows(sql.SUCCEEDING, asked)
     transaction.cursor.execute(sql.SUCCEED, (now, dumps([[seq, finishes[at].result] for at, seq, *_ in found])))
-    keys.update((key, None) for *_, key in found if key is not None)
-    for _, _, queue, name, started_at, _ in found:
+    for _, _, queue, name, started_at, key in found:
+        if key is not None:
+            keys[key] = None
         transaction.tally.finished(
             queue, name, "succeeded", State.SUCCEEDED,
             queue_after=queue, retrying=False, held=False, ran=now - started_at, now=now,

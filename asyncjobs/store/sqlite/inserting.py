@@ -13,7 +13,7 @@ from itertools import chain
 from asyncjobs.store.base import Inserted
 from asyncjobs.store.sqlite import keys
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.rows import EXTENDED, HOLD, ID, INSERTED, QUEUE, UNIQUE_KEY, Row, is_extended
+from asyncjobs.store.sqlite.rows import EXTENDED, HOLD, ID, INSERTED, QUEUE, UNIQUE_KEY, Row, has_extended, is_extended
 from asyncjobs.store.tally import Tally
 
 AT_ONCE = 128  # rows of one statement
@@ -25,11 +25,12 @@ _NOTHING_MORE = (None, 0, None)
 
 def insert_all(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> None:
     """Insert these, AT_ONCE at most, in one statement: all or none. Raises IntegrityError where one meets a row that is there."""
-    if len(rows) == 1 and not is_extended(rows[0]):
+    are_extended = has_extended(rows)
+    if len(rows) == 1 and not are_extended:
         cursor.execute(sql.INSERT, rows[0])
         return
     columns, width, places = INSERTED, _PLAIN, _places(len(rows))
-    if any(map(is_extended, rows)):
+    if are_extended:
         columns, width, rows = EXTENDED, _ALL, [row if is_extended(row) else row + _NOTHING_MORE for row in rows]
     values = chain(chain.from_iterable(rows), (None,) * (width * (places - len(rows))), (len(rows),))
     cursor.execute(sql.insert_many(columns, places), tuple(values))
@@ -41,9 +42,12 @@ def insert_new(cursor: sqlite3.Cursor, rows: Sequence[Row], tally: Tally) -> lis
     for start in range(0, len(rows), AT_ONCE):
         some = rows[start : start + AT_ONCE]
         try:
-            admitted = keys.admit(cursor, some)
-            insert_all(cursor, admitted)
-            _count_held(admitted, tally)
+            if has_extended(some):
+                admitted = keys.admit(cursor, some)
+                insert_all(cursor, admitted)
+                _count_held(admitted, tally)
+            else:
+                insert_all(cursor, some)
             answers += all_created(some)
         except sqlite3.IntegrityError:  # the statement is undone, not the transaction
             answers += [_insert_one(cursor, row, tally) for row in some]

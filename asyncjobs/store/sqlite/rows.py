@@ -52,6 +52,10 @@ def is_extended(row: Row) -> bool:
     return len(row) > KEY
 
 
+def has_extended(rows: Sequence[Row]) -> bool:
+    return max(map(len, rows)) > KEY
+
+
 def is_keyed(row: Row) -> bool:
     return len(row) > KEY and row[KEY] is not None
 

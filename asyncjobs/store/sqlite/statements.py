@@ -39,16 +39,16 @@ HOLDER = "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AN
 # jobs_claimable: one seek a priority; the first row that is not due, or is one too many, tells when to ask again
 _CLAIMABLE = """
 SELECT * FROM (
-    SELECT {priority} AS priority, seq, run_at, name, key, iif(key IS NULL, NULL, policy) AS policy FROM jobs
+    SELECT {priority} AS priority, seq, run_at, name, iif(key IS NULL, NULL, json_array(key, policy)) AS keyed FROM jobs
     WHERE queue = ?1 AND priority = {priority} AND state = 0 AND hold = 0 ORDER BY run_at, seq LIMIT ?2
 )
 """
 CLAIMABLE = f"""
-SELECT json_group_array(json_array(priority, seq, run_at, name, key, policy))
+SELECT json_group_array(json_array(priority, seq, run_at, name, keyed))
 FROM ({" UNION ALL ".join(_CLAIMABLE.format(priority=priority) for priority in PRIORITIES)})
 """
 CLAIMABLE_BUT = """
-SELECT seq, run_at, name, key, policy FROM jobs
+SELECT seq, run_at, name, iif(key IS NULL, NULL, json_array(key, policy)) FROM jobs
 WHERE queue = ? AND priority = ? AND state = 0 AND hold = 0 AND name NOT IN (SELECT value FROM json_each(?))
 ORDER BY run_at, seq LIMIT ?
 """

@@ -174,15 +174,11 @@ class SQLiteStore:
         if not jobs:
             return []
         rows, promises = [insert_of(job, now) for job in jobs], {job.survives for job in jobs}
+        special = any([job.max_waiting is not None or job.unique_for is not None or job.replaces for job in jobs])
         synced = "power" in promises
-        if (
-            promises == {"nothing"}
-            and not any(map(uniques.is_special, jobs))
-            and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE
-        ):
+        if promises == {"nothing"} and not special and writer.backlog + len(self._accepted) <= ACCEPTED_AT_ONCE:
             self._accepted.take(jobs, lambda: writer.insert(rows, synced=False, now=now))
             return [Inserted(job.id, True) for job in jobs]
-        special = any(map(uniques.is_special, jobs))
         return await writer.insert(
             rows, synced=synced, now=now, act=(lambda t: uniques.insert(t, jobs, now)) if special else None
         )

@@ -14,7 +14,7 @@ from typing import Any
 from asyncjobs.store.base import Inserted
 from asyncjobs.store.sqlite import inserting, keys
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.rows import ID, QUEUE, UNIQUE_KEY, Row, dumps, is_keyed
+from asyncjobs.store.sqlite.rows import ID, KEY, QUEUE, UNIQUE_KEY, Row, dumps
 from asyncjobs.store.tally import Tally
 
 UNCOUNTED = 1_000  # inserts that may wait to be counted: what a reader of the counters has to look through
@@ -100,7 +100,7 @@ class Transaction:
             and self.inserted_to + rows - self.counted_to <= UNCOUNTED
             and all(operation.act is None for operation in operations)
             # A unique key often meets another, and a key wants counting.
-            and not any(row[UNIQUE_KEY] is not None or is_keyed(row) for operation in operations for row in operation.inserts)
+            and not any([row[UNIQUE_KEY] is not None or len(row) > KEY for operation in operations for row in operation.inserts])
         )
 
     def _insert_alone(self, operations: Sequence[Operation]) -> bool:

@@ -11,11 +11,6 @@ from asyncjobs.store.sqlite.rows import askable, insert_of, policy_text
 from asyncjobs.store.sqlite.transaction import Transaction
 
 
-def is_special(job: NewJob) -> bool:
-    """Whether plain rows can't say what it wants."""
-    return job.unique_for is not None or job.replaces or job.max_waiting is not None
-
-
 def insert(transaction: Transaction, jobs: Sequence[NewJob], now: int) -> list[Inserted]:
     """See Store.insert."""
     if any(job.max_waiting is not None for job in jobs):

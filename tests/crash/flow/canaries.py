@@ -14,20 +14,22 @@ from asyncjobs.store.sqlite import timetable
 from asyncjobs.unique import UniqueCalls
 
 
+def _limits(change: Callable[[Limits], Limits]) -> None:
+    combine = QueueLimits._combine
+
+    def combined(self: QueueLimits) -> None:
+        combine(self)
+        self.over_all = {name: change(limits) for name, limits in self.over_all.items()}
+
+    QueueLimits._combine = combined  # type: ignore[method-assign]
+
+
 def no_global_limit() -> None:
-    over_all = QueueLimits.over_all.fget
-    assert over_all is not None
-    QueueLimits.over_all = property(  # type: ignore[assignment, method-assign]
-        lambda self: {name: Limits(None, limits.rate) for name, limits in over_all(self).items()}
-    )
+    _limits(lambda limits: Limits(None, limits.rate))
 
 
 def no_rate() -> None:
-    over_all = QueueLimits.over_all.fget
-    assert over_all is not None
-    QueueLimits.over_all = property(  # type: ignore[assignment, method-assign]
-        lambda self: {name: Limits(limits.at_once) for name, limits in over_all(self).items()}
-    )
+    _limits(lambda limits: Limits(limits.at_once))
 
 
 def no_keys() -> None:
