@@ -250,3 +250,17 @@ async def test_a_job_inserted_while_the_clock_was_ahead_waits_for_its_time(store
     await sign_on(store)
     await put(store, "a", now=NOW + MINUTE)
     assert await take(store) == []
+
+
+async def test_the_lowest_priority_waits_for_what_comes_within_three_minutes_and_no_longer(store: Store) -> None:
+    """As much of the first priority arrives as is claimed, so that there always is some."""
+    await sign_on(store)
+    await put(store, "last", priority=3)
+    for second in range(0, 300, 2):
+        now = NOW + second * 1000
+        await put(store, f"a{second}", priority=0, now=now)
+        [job] = await take(store, n=1, now=now)
+        if job.id == "last":
+            break
+        await end(store, success(job), now=now)
+    assert second == 180

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from asyncjobs.job import Policy, State
-from asyncjobs.store.base import COUNT_LIMIT
+from asyncjobs.job import Hold, Policy, State
+from asyncjobs.queue import Limits
+from asyncjobs.rate import Rate
+from asyncjobs.store.base import COUNT_LIMIT, Claim
 from asyncjobs.store.sqlite import rows
 from asyncjobs.store.sqlite.store import SQLiteStore
-from tests.store.acts import NOW, new, sign_on, take
+from tests.store.acts import NOW, WORK, new, sign_on, take
 
 MANY = 100_000
 ROUNDS = 15
@@ -99,6 +101,52 @@ async def test_inserts_and_claims_cost_the_same_above_three_hundred_thousand_job
     await sign_on(deep)
     assert await ratio(insert, store, deep, nothing) < 4
     assert await ratio(claim, store, deep, prepare) < 4
+
+
+FILL_HELD = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many)
+INSERT INTO jobs (id, name, queue, hold, priority, run_at, enqueued_at, scheduled_at, survives, policy, args, meta, key)
+SELECT 'f' || i, :name, 'default', :hold, 1, :at + i % 1000, :at, :at, 'crash', :policy, '{}', '{}',
+    CASE :key WHEN 'each' THEN 'd' || (i % 10000) ELSE :key END
+FROM n
+"""
+AHEAD = {
+    "of one key at its limit": {"name": "work", "hold": Hold.KEY, "at": NOW - 10_000, "key": "full"},
+    "of an unknown task": {"name": "gone", "hold": Hold.UNROUTABLE, "at": NOW - 10_000, "key": None},
+    "of a paused task": {"name": "paused", "hold": Hold.PAUSED, "at": NOW - 10_000, "key": None},
+    "of many keys, later": {"name": "work", "hold": Hold.NONE, "at": NOW + 10_000, "key": "each"},
+}
+LIMITS = {"default": Limits(1_000_000, Rate(0.001, 1_000_000))}
+
+
+async def claim_keyed(store: SQLiteStore, turn: int) -> None:
+    claimed = await store.claim(Claim("r1", {"default": 10}, WORK, LIMITS), now=NOW)
+    assert len(claimed.jobs) == 10
+
+
+async def prepare_keyed(store: SQLiteStore, turn: int) -> None:
+    await store.insert([new(f"k{turn}-{n}", survives="crash", key=f"k{turn}-{n}") for n in range(10)], now=NOW)
+
+
+@pytest.mark.parametrize("ahead", AHEAD)
+async def test_a_claim_with_all_limits_costs_the_same_with_a_hundred_thousand_jobs_ahead(
+    tmp_path: Path, store: SQLiteStore, ahead: str
+) -> None:
+    (tmp_path / "held").mkdir()
+    deep = SQLiteStore(tmp_path / "held" / "jobs.db")
+    await deep.open()
+    await sign_on(store)
+    await sign_on(deep)
+    await deep.insert([new("holder", key="full")], now=NOW)
+    await take(deep)
+    connection = sqlite3.connect(deep.path, isolation_level=None)
+    connection.execute("BEGIN")
+    connection.execute(FILL_HELD, {"many": MANY, "policy": rows.policy_text(Policy()), **AHEAD[ahead]})
+    connection.execute("UPDATE counters SET n = (SELECT max(seq) FROM jobs) WHERE key = 'counted'")
+    connection.execute("COMMIT")
+    connection.close()
+    assert await ratio(claim_keyed, store, deep, prepare_keyed) < 4
+    await deep.close()
 
 
 async def test_stats_cost_the_same_however_far_beyond_what_is_counted(path: Path, store: SQLiteStore, deep: SQLiteStore) -> None:
