@@ -455,7 +455,15 @@ class Jobs:
         stats = await self._store.stats(now=now)
         history = await self._store.history(since=now - WINDOW, until=now + 1)
         schedules = await self._store.timetable.all()
-        return snapshot(stats, history, schedules, version=VERSION, runner=runner.info.id, problems=runner.problems)
+        return snapshot(
+            stats,
+            history,
+            schedules,
+            version=VERSION,
+            runner=runner.info.id,
+            problems=runner.problems,
+            limits=runner.limits.over_all,
+        )
 
     async def history(self, *, since: float | timedelta = 3600.0, queue: str | None = None) -> Sequence[HistoryBucket]:
         """What happened, minute by minute, since so many seconds (or a timedelta) ago."""

@@ -8,6 +8,7 @@ from dataclasses import field
 from asyncjobs.histogram import merged, percentile
 from asyncjobs.job import State
 from asyncjobs.pause import Pause
+from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
 from asyncjobs.store.base import HistoryBucket, Metric, QueueStats, RunnerStats, Stats
@@ -41,7 +42,7 @@ class QueueSnapshot:
 
     waiting: due, not yet begun. scheduled: due later, retries among them. retrying: of both, those with a failed attempt
     behind them. held: not claimable for a reason of their own (no living process knows the task; must run alone).
-    slots: of all living processes together. waiting_more, scheduled_more: there are more than the number says.
+    limits: over all processes, as this one has them. slots: of all living processes together. waiting_more, scheduled_more: there are more than the number says.
     processed = succeeded + failures: attempts that ended by themselves, since the store was made. failed: jobs that
     failed for good. latency: seconds that the longest-waiting due job has waited. wait: from due to start. run: of attempts.
     """
@@ -55,6 +56,7 @@ class QueueSnapshot:
     retrying: int
     held: int
     pause: Pause | None
+    limits: Limits
     slots: int
     enqueued: int
     processed: int
@@ -90,7 +92,8 @@ class ProcessSnapshot:
 class Snapshot:
     """`as_of` in ms. `problems`: part of this process's runner → what is wrong with it; healthy when there are none.
 
-    schedules: all that the store has, in order of name. paused_tasks: by name.
+    schedules: all that the store has, in order of name. paused_tasks: by name. unknown_tasks: how many jobs no living process
+    knows, by the name of their task.
     """
 
     as_of: int
@@ -101,6 +104,7 @@ class Snapshot:
     processes: Sequence[ProcessSnapshot]
     schedules: Sequence[Schedule] = ()
     paused_tasks: Mapping[str, Pause] = field(default_factory=dict)
+    unknown_tasks: Mapping[str, int] = field(default_factory=dict)
 
 
 def snapshot(
@@ -111,11 +115,14 @@ def snapshot(
     version: str,
     runner: str,
     problems: Mapping[str, str],
+    limits: Mapping[str, Limits],
 ) -> Snapshot:
-    """Put the store's numbers into words. `history` covers WINDOW; `runner` is this process's."""
+    """Put the store's numbers into words. `history` covers WINDOW; `runner` is this process's, `limits` those that it keeps."""
     living = [one for one in stats.runners if one.alive]
     queues = [
-        _queue(name, queue, [bucket for bucket in history if bucket.queue == name], living, stats.as_of)
+        _queue(
+            name, queue, [bucket for bucket in history if bucket.queue == name], living, limits.get(name, Limits()), stats.as_of
+        )
         for name, queue in sorted(stats.queues.items())
     ]
     processes = [
@@ -125,11 +132,13 @@ def snapshot(
         )
         for one in stats.runners
     ]  # fmt: skip
-    return Snapshot(stats.as_of, version, not problems, dict(problems), queues, processes, schedules, stats.paused_tasks)
+    return Snapshot(
+        stats.as_of, version, not problems, dict(problems), queues, processes, schedules, stats.paused_tasks, stats.unknown_tasks
+    )
 
 
 def _queue(
-    name: str, queue: QueueStats, history: Sequence[HistoryBucket], living: Sequence[RunnerStats], as_of: int
+    name: str, queue: QueueStats, history: Sequence[HistoryBucket], living: Sequence[RunnerStats], limits: Limits, as_of: int
 ) -> QueueSnapshot:
     totals = queue.totals
     succeeded, failures = totals.get(Metric.SUCCEEDED, 0), totals.get(Metric.FAILURES, 0)
@@ -143,6 +152,7 @@ def _queue(
         retrying=queue.retrying,
         held=queue.held,
         pause=queue.pause,
+        limits=limits,
         slots=sum(one.info.queues.get(name, 0) for one in living),
         enqueued=totals.get(Metric.ENQUEUED, 0),
         processed=succeeded + failures,

@@ -72,6 +72,7 @@ def stats_page(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         _banner(visitor),
         _health(snapshot.problems),
         _queues(snapshot.queues),
+        _unknown_tasks(snapshot.unknown_tasks),
         _paused_tasks(snapshot.paused_tasks),
         _schedules(snapshot.schedules),
         _processes(snapshot.processes),
@@ -306,6 +307,13 @@ def _schedules(schedules: Sequence[Schedule]) -> Content:
     return _table("Schedules", heads, rows)
 
 
+def _unknown_tasks(tasks: Mapping[str, int]) -> Content:
+    if not tasks:
+        return None
+    listed = [(element("dt", _name(task)), element("dd", counted(number, "job", "jobs"))) for task, number in tasks.items()]
+    return _box("bad", "▲ Tasks that no living process knows", element("dl", listed, class_="problems"))
+
+
 def _paused_tasks(tasks: Mapping[str, Pause]) -> Content:
     if not tasks:
         return None
@@ -395,6 +403,8 @@ def _marks(queue: QueueSnapshot) -> Content:
     return (
         element("span", "❚❚ ", _paused(queue.pause), class_="mark") if queue.pause else None,
         element("span", "▲ no process works it", class_="mark warn") if not queue.slots else None,
+        element("span", f"{queue.limits.at_once} at once", class_="mark") if queue.limits.at_once is not None else None,
+        element("span", f"{queue.limits.rate.per_second:.3g}/s", class_="mark") if queue.limits.rate is not None else None,
     )
 
 

@@ -29,6 +29,8 @@ At the top level, over all queues, and again in each value of `queues`, of that 
 In each value of `queues` also:
 
     paused          true: nothing of this queue is started, in any process
+    global_limit    how many of its jobs may run at once in all processes together; null without such a limit
+    rate            how many may start in a second, in all processes together; null without such a limit
     pause           null, or when, by whom and why it was paused: {since, since_ms, by, why}
 
 At the top level also:
@@ -37,6 +39,7 @@ At the top level also:
     processes       [{id, pid, host, version, started_at, started_at_ms, alive, this, slots: {queue: n}, busy: {queue: n}}, ...];
                     alive: its jobs are its own; this: it is the one that answers
     paused_tasks    name → {since, since_ms, by, why}, as `pause`
+    unknown_tasks   name → how many jobs of it are held, since no living process knows it; counted to 10,000 in all
     schedules       [{name, task, queue, when, next_at, next_at_ms, last_at, last_at_ms, last_job, fired, paused}, ...]; when: a
                     crontab line with its time zone, or "every 5 min"; next_at: null when it never fires again; last_at, last_job: the
                     time that it fired for last, and the job that it enqueued then; fired: how many it has enqueued; paused: null, or
@@ -57,6 +60,7 @@ from itertools import accumulate
 
 from asyncjobs.histogram import BOUNDS
 from asyncjobs.pause import Pause
+from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.version import VERSION
@@ -70,11 +74,10 @@ def presented(snapshot: Snapshot) -> Fields:
     """The whole answer."""
     return {
         **_numbers(total(snapshot.queues)),
-        "queues": {
-            queue.name: {**_numbers(queue), "paused": queue.paused, "pause": _pause(queue.pause)} for queue in snapshot.queues
-        },
+        "queues": {queue.name: _queue(queue) for queue in snapshot.queues},
         "processes": [_process(process) for process in snapshot.processes],
         "paused_tasks": {task: _pause(pause) for task, pause in snapshot.paused_tasks.items()},
+        "unknown_tasks": dict(snapshot.unknown_tasks),
         "schedules": [_schedule(schedule) for schedule in snapshot.schedules],
         "version": snapshot.version,
         "as_of": iso(snapshot.as_of),
@@ -111,6 +114,7 @@ def total(queues: Sequence[QueueSnapshot]) -> QueueSnapshot:
         retrying=sum(queue.retrying for queue in queues),
         held=sum(queue.held for queue in queues),
         pause=None,
+        limits=Limits(),
         slots=sum(queue.slots for queue in queues),
         enqueued=sum(queue.enqueued for queue in queues),
         processed=sum(queue.processed for queue in queues),
@@ -144,6 +148,17 @@ def _numbers(queue: QueueSnapshot) -> Fields:
         "latency": queue.latency,
         "wait": _durations(queue.wait),
         "run": _durations(queue.run),
+    }
+
+
+def _queue(queue: QueueSnapshot) -> Fields:
+    rate = queue.limits.rate
+    return {
+        **_numbers(queue),
+        "paused": queue.paused,
+        "pause": _pause(queue.pause),
+        "global_limit": queue.limits.at_once,
+        "rate": None if rate is None else round(rate.per_second, 6),
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from asyncjobs.job import NewJob
+from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 
@@ -21,7 +22,7 @@ def a_queue(name: str = "default", **numbers: Any) -> QueueSnapshot:
     """A queue that has finished one job, unless told otherwise."""
     given: dict[str, Any] = {
         "name": name, "waiting": 0, "waiting_more": False, "running": 0, "scheduled": 0, "scheduled_more": False,
-        "retrying": 0, "held": 0, "pause": None, "slots": 10, "enqueued": 1, "processed": 1, "succeeded": 1, "failures": 0,
+        "retrying": 0, "held": 0, "pause": None, "limits": Limits(), "slots": 10, "enqueued": 1, "processed": 1, "succeeded": 1, "failures": 0,
         "failed": 0, "cancelled": 0, "latency": 0.0, "wait": durations({0: 1}), "run": durations({3: 1}),
     }  # fmt: skip
     return QueueSnapshot(**{**given, **numbers})

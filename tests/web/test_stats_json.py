@@ -8,6 +8,8 @@ import pytest
 from asyncjobs.errors import NotStarted, Stopping, StoreClosed, StoreUnavailable
 from asyncjobs.histogram import BOUNDS
 from asyncjobs.pause import Pause
+from asyncjobs.queue import Limits
+from asyncjobs.rate import Rate
 from asyncjobs.web import present
 from asyncjobs.web.app import web_app
 from tests.web.fakes import AS_OF, FakeSource, a_process, a_queue, a_schedule, a_snapshot, durations
@@ -16,7 +18,18 @@ NUMBERS = {
     "enqueued", "processed", "succeeded", "failures", "failed", "dead", "cancelled", "waiting", "waiting_more", "busy",
     "scheduled", "scheduled_more", "retries", "held", "slots", "latency", "wait", "run",
 }  # fmt: skip
-TOP = NUMBERS | {"queues", "processes", "schedules", "paused_tasks", "version", "as_of", "as_of_ms", "healthy", "problems"}
+TOP = NUMBERS | {
+    "queues",
+    "processes",
+    "schedules",
+    "paused_tasks",
+    "unknown_tasks",
+    "version",
+    "as_of",
+    "as_of_ms",
+    "healthy",
+    "problems",
+}
 DURATIONS = {"count", "p50", "p95", "p99", "histogram"}
 SCHEDULE = {
     "name", "task", "queue", "when", "next_at", "next_at_ms", "last_at", "last_at_ms", "last_job", "fired", "paused",
@@ -24,7 +37,7 @@ SCHEDULE = {
 PROCESS = {"id", "pid", "host", "version", "started_at", "started_at_ms", "alive", "this", "slots", "busy"}
 
 MAIL = a_queue(
-    "mail", waiting=10_000, waiting_more=True, running=3, scheduled=40, retrying=7, held=2, pause=Pause(AS_OF, "ada"), slots=5, enqueued=900,
+    "mail", waiting=10_000, waiting_more=True, running=3, scheduled=40, retrying=7, held=2, pause=Pause(AS_OF, "ada"), limits=Limits(3, Rate.of("10/s")), slots=5, enqueued=900,
     processed=700, succeeded=640, failures=60, failed=4, cancelled=1, latency=372.1,
     wait=durations({0: 3, 2: 1, 22: 1}), run=durations({9: 4}),
 )  # fmt: skip
@@ -41,7 +54,7 @@ async def test_the_names_are_those_that_are_promised(browse: Any) -> None:
     data = await read(browse, FakeSource(a_snapshot(MAIL, WEB)))
     assert set(data) == TOP
     assert set(data["queues"]) == {"mail", "web"}
-    assert set(data["queues"]["mail"]) == NUMBERS | {"paused", "pause"}
+    assert set(data["queues"]["mail"]) == NUMBERS | {"paused", "pause", "global_limit", "rate"}
     assert set(data["wait"]) == set(data["queues"]["mail"]["run"]) == DURATIONS
     assert set(data["processes"][0]) == PROCESS
 
@@ -70,6 +83,7 @@ async def test_a_queue_shows_every_number_of_its_snapshot(browse: Any) -> None:
         "waiting": 10_000, "waiting_more": True, "busy": 3, "scheduled": 40, "scheduled_more": False, "retries": 7, "held": 2,
         "slots": 5, "latency": 372.1, "paused": True,
         "pause": {"since": "2026-11-24T19:20:31.042Z", "since_ms": AS_OF, "by": "ada", "why": ""},
+        "global_limit": 3, "rate": 10.0,
     }  # fmt: skip
 
 

@@ -7,6 +7,8 @@ import pytest
 from asyncjobs.errors import NotStarted, StoreUnavailable
 from asyncjobs.job import NewJob
 from asyncjobs.pause import Pause
+from asyncjobs.queue import Limits
+from asyncjobs.rate import Rate
 from asyncjobs.web.app import web_app
 from tests.web.fakes import AS_OF, FakeSource, a_process, a_queue, a_schedule, a_snapshot, durations
 from tests.web.html import Page
@@ -103,6 +105,13 @@ async def test_processes_are_shown_with_what_they_do_and_whether_they_live(brows
     assert second.startswith("shop-1:99✕ gone; its jobs are taken overworks no queue, only enqueues")
 
 
+async def test_limits_over_all_processes_and_unknown_tasks_are_shown(browse: Any) -> None:
+    queue = a_queue("mail", limits=Limits(3, Rate.of("100/min")))
+    page = await look(browse, FakeSource(a_snapshot(queue, unknown_tasks={"old.task": 12})))
+    assert "mail3 at once1.67/s" in page.by_tag["th"]
+    assert "▲ Tasks that no living process knowsold.task12 jobs" in page.text
+
+
 async def test_schedules_are_shown_with_their_next_time_or_who_paused_them(browse: Any) -> None:
     fired = a_schedule(last_at=AS_OF - 1000)
     paused = a_schedule("weekly", when="every 90000", paused=Pause(AS_OF, "ada", "a holiday"))
@@ -145,6 +154,7 @@ async def test_hostile_names_and_reasons_change_no_tag(browse: Any, hostile: str
                 version=text,
                 schedules=(schedule,),
                 paused_tasks={text: Pause(AS_OF, text, text)},
+                unknown_tasks={text: 1},
             )
         )
 
