@@ -136,9 +136,9 @@ class WatchedStore:
         self._trap.passing("after cancel")
         return answers
 
-    async def requeue(self, ids: Sequence[str], *, now: int) -> Sequence[bool]:
+    async def requeue(self, ids: Sequence[str], *, now: int, spread: int = 0) -> Sequence[bool]:
         self._trap.passing("before requeue")
-        answers = await self._inner.requeue(ids, now=now)
+        answers = await self._inner.requeue(ids, now=now, spread=spread)
         self._trap.passing("after requeue")
         return answers
 
