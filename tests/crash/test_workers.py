@@ -171,8 +171,12 @@ def _with_a_long_job(server: Server, workers: Workers) -> list[int]:
 
 
 def _take_overs(folder: Path, deaths: dict[int, int]) -> list[float]:
-    """Seconds from each death to the first line of the next attempt, of what ran there and has free slots everywhere."""
-    roomy = _long_jobs(folder)
+    """Seconds from each death to the first line of the next attempt, of what ran there and has free slots everywhere.
+
+    Of jobs that met one death only: the second makes them wait for ten seconds, and it need not show in the ledger, since a worker
+    may die between its claim of a job and that one's first line.
+    """
+    roomy = _long_jobs_lost_once(folder)
     return sorted(
         round((after.began_at - deaths[before.pid]) / 1e9, 2)
         for id, of_one in attempts(folder).items()
@@ -182,9 +186,10 @@ def _take_overs(folder: Path, deaths: dict[int, int]) -> list[float]:
     )
 
 
-def _long_jobs(folder: Path) -> set[str]:
+def _long_jobs_lost_once(folder: Path) -> set[str]:
     with closing(sqlite3.connect(folder / "jobs.db")) as connection:
-        return {id for (id,) in connection.execute("SELECT id FROM jobs WHERE name LIKE '%:long'")}
+        jobs = map(job_of, connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE name LIKE '%:long'"))
+        return {job.id for job in jobs if [record.outcome for record in job.attempts].count("lost") == 1}
 
 
 # --- reloads -------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from asyncjobs import Jobs
 from asyncjobs.errors import OutcomeUnknown, StoreUnavailable
 from asyncjobs.job import State
 from tests.crash.torture.ledger import Ledger
-from tests.crash.torture.tasks import KINDS, LONG, RARE, RESERVED, SURVIVES, Tasks, stamp_of
+from tests.crash.torture.tasks import LONG, RESERVED, SURVIVES, Kind, Tasks, stamp_of
 
 CALM = "calm"  # a file in the torture's folder: from its coming on there is no more load
 PAUSED_NOW_AND_THEN = ("default", "side")
@@ -25,7 +25,7 @@ class Actors:
     """One process's callers."""
 
     def __init__(
-        self, jobs: Jobs, tasks: Tasks, ledger: Ledger, folder: Path, name: str, chance: random.Random, rare: bool
+        self, jobs: Jobs, tasks: Tasks, ledger: Ledger, folder: Path, name: str, chance: random.Random, kinds: Mapping[str, Kind]
     ) -> None:
         self._jobs = jobs
         self._tasks = tasks
@@ -33,7 +33,7 @@ class Actors:
         self._calm = folder / CALM
         self._name = name
         self._chance = chance
-        self._kinds = {**KINDS, **RARE} if rare else KINDS
+        self._kinds = kinds
         self._count = 0
         self._acts: Mapping[Callable[[], Awaitable[None]], float] = {
             self._enqueue: 80,

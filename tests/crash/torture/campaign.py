@@ -91,7 +91,7 @@ class Result:
 
 def run(seed: str, processes: int, seconds: float) -> Result:
     """Torture so many processes for so long, let them drain, and judge."""
-    options = ("--rare",) if seconds >= RARE_FROM else ()
+    options = ("--deadly", "--rare") if seconds >= RARE_FROM else ("--deadly",)
     with tempfile.TemporaryDirectory(prefix="asyncjobs-torture-") as folder:
         parent = Parent(Path(folder), processes, seed, options)
         return judge_folder(Path(folder), parent, lambda parent: parent.torture(seconds), DRAIN)

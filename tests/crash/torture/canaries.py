@@ -72,8 +72,7 @@ def _killed(seed: str, lock: str | None = None) -> Result:
 
     def act(parent: Parent) -> None:
         parent.bring_up()
-        parent.wait_for_long(0)
-        parent.kill(0)
+        parent.kill_within_a_long(0)
 
     return _scene(seed, act, lock, "--forks")
 

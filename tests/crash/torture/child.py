@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from asyncjobs import Jobs
 from tests.crash.torture.actors import Actors
 from tests.crash.torture.guards import GUARDS
 from tests.crash.torture.ledger import Ledger
-from tests.crash.torture.tasks import QUEUES, Tasks
+from tests.crash.torture.tasks import DEADLY, KINDS, QUEUES, RARE, Kind, Tasks
 from tests.crash.torture.watched import watch
 
 DATABASE = "jobs.db"
@@ -27,7 +28,7 @@ def ledger_of(folder: Path, slot: int, life: int) -> Path:
     return folder / f"{slot}.{life}.ledger"
 
 
-async def live(folder: Path, slot: int, life: int, seed: str, *, rare: bool, forks: bool) -> None:
+async def live(folder: Path, slot: int, life: int, seed: str, *, kinds: Mapping[str, Kind], forks: bool) -> None:
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
     chance = random.Random(f"{seed} {slot} {life}")
@@ -47,7 +48,7 @@ async def live(folder: Path, slot: int, life: int, seed: str, *, rare: bool, for
         ledger.write("up", jobs._life.runner.info.id)
         if forks or chance.random() < 0.3:
             ledger.write("forked", _fork())
-        acting = asyncio.create_task(Actors(jobs, tasks, ledger, folder, f"{slot}.{life}", chance, rare).act())
+        acting = asyncio.create_task(Actors(jobs, tasks, ledger, folder, f"{slot}.{life}", chance, kinds).act())
         waiting = asyncio.create_task(leaving.wait())
         await asyncio.wait({acting, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if acting.done():
@@ -74,13 +75,15 @@ def main() -> None:
     parser.add_argument("slot", type=int)
     parser.add_argument("life", type=int)
     parser.add_argument("seed")
+    parser.add_argument("--deadly", action="store_true", help="jobs that kill their process once, too")
     parser.add_argument("--rare", action="store_true", help="jobs that kill their process again and again, too")
     parser.add_argument("--forks", action="store_true", help="always have a forked child")
     parser.add_argument("--with-lock", choices=GUARDS, help="instead of the real one")
     options = parser.parse_args()
     if options.with_lock is not None:
         GUARDS[options.with_lock]()
-    asyncio.run(live(options.folder, options.slot, options.life, options.seed, rare=options.rare, forks=options.forks))
+    kinds = {**KINDS, **(DEADLY if options.deadly else {}), **(RARE if options.rare else {})}
+    asyncio.run(live(options.folder, options.slot, options.life, options.seed, kinds=kinds, forks=options.forks))
 
 
 if __name__ == "__main__":

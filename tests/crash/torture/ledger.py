@@ -37,7 +37,7 @@ class Line:
 
 
 def read(path: Path) -> Iterator[Line]:
-    """The lines of a ledger whose process is gone. Only the last can be cut short, by the kill; what it says was not yet said."""
+    """The lines of a ledger. Only the last can be cut short, by a kill or a look before it is written; what it says was not yet said."""
     for line in path.read_bytes().split(b"\n")[:-1]:
         word, at, *values = json.loads(line)
         yield Line(word, at, values)

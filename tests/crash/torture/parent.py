@@ -64,8 +64,7 @@ class Parent:
         """Everybody at odds with everything for so long. It begins with one clean death, for a take-over to be seen in any case."""
         self.bring_up()
         over = time.monotonic() + seconds
-        self.wait_for_long(0)
-        self.kill(0)
+        self.kill_within_a_long(0)
         self.let_work(CLEAN)
         act_at = 0.0
         while (now := time.monotonic()) < over:
@@ -84,12 +83,29 @@ class Parent:
         over = time.monotonic() + seconds
         self._wait_until(lambda: time.monotonic() > over)
 
-    def wait_for_long(self, number: int) -> None:
-        """This one runs, or has run, a job of the reserved queue."""
-        self._wait_until(lambda: ledgers.mentions(self._ledger_of(self._slots[number]), f'"{RESERVED}","{LONG}"'))
+    def kill_within_a_long(self, number: int) -> None:
+        """Kill this one while it surely runs a job of the reserved queue."""
+        slot = self._slots[number]
+        self._wait_until(lambda: self._runs_a_long(slot) and self._runs_a_long_stopped(slot))
+        self._kill(slot, time.monotonic())
 
-    def kill(self, number: int) -> None:
-        self._kill(self._slots[number], time.monotonic())
+    def _runs_a_long_stopped(self, slot: Slot) -> bool:
+        """Stop this one, so that it can't end what it runs before it is killed; it goes on if that is no such job any more."""
+        assert slot.process is not None
+        slot.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, slot.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        still = self._runs_a_long(slot)
+        if not still:
+            slot.process.send_signal(signal.SIGCONT)
+        return still
+
+    def _runs_a_long(self, slot: Slot) -> bool:
+        """By its ledger, a job of the reserved queue has begun and not ended."""
+        if slot.process is None or not self._is_up(slot):
+            return False
+        lines = list(ledgers.read(self._ledger_of(slot)))
+        begun = {tuple(line.values[:2]) for line in lines if line.word == "start" and line.values[2:4] == [RESERVED, LONG]}
+        return bool(begun - {tuple(line.values) for line in lines if line.word == "end"})
 
     def _wait_until(self, predicate: Callable[[], bool]) -> None:
         give_up = time.monotonic() + COMING

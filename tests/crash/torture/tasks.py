@@ -46,14 +46,14 @@ KINDS: Mapping[str, Kind] = {
     "gives-up": Kind(3, State.CANCELLED),
     "thinks": Kind(4, GOOD),  # in a thread
     "blocks": Kind(0.6, GOOD),  # the loop
-    "quits": Kind(0.15, GOOD),  # ends its process at the first attempt
 }
 LONG = "long"  # on the reserved queue; enqueued by a producer of its own
+DEADLY: Mapping[str, Kind] = {"quits": Kind(0.15, GOOD)}  # ends its process at the first attempt
 RARE: Mapping[str, Kind] = {  # each costs the processes seconds of quiet: for runs that have them
     "quits-twice": Kind(0.01, GOOD),
     "poison": Kind(0.005, BAD),
 }
-ALL: Mapping[str, Kind] = {**KINDS, **RARE, LONG: Kind(0, GOOD)}
+ALL: Mapping[str, Kind] = {**KINDS, **DEADLY, **RARE, LONG: Kind(0, GOOD)}
 
 _QUITS = {"quits": 1, "quits-twice": 2, "poison": 99}  # so many crashes
 
