@@ -73,7 +73,8 @@ class _Search:
 
     def _find(self, queue: str, limit: int) -> tuple[list[Candidate], list[Candidate]]:
         """The first `limit` due jobs of this queue, and some that come after them where there are more."""
-        waiting, found = self.transaction.rows(sql.CLAIMABLE, queue, limit + 1), defaultdict[int, list[_Due]](list)
+        waiting = self.transaction.rows(sql.CLAIMABLE, {"queue": queue, "limit": limit + 1})
+        found = defaultdict[int, list[_Due]](list)
         for priority, *due in waiting:
             found[priority].append(due)
         candidates: list[Candidate] = []
@@ -206,7 +207,7 @@ def _start(
     transaction.cursor.execute(sql.START, (floor, runner, now, dumps(seqs)))
     started: dict[int, Job] = {}
     for begin in range(0, len(seqs), READ_AT_ONCE):
-        some = transaction.rows(sql.STARTED, LARGE, dumps(seqs[begin : begin + READ_AT_ONCE]))
+        some = transaction.rows(sql.STARTED, {"large": LARGE, "seqs": dumps(seqs[begin : begin + READ_AT_ONCE])})
         started |= {row[0]: job_of(row[1:]) for row in some if type(row) is list}
         if large := [row for row in some if type(row) is int]:
             read = transaction.cursor.execute(sql.STARTED_LARGE, (dumps(large),))

@@ -31,8 +31,8 @@ def _succeed(transaction: Transaction, finishes: Sequence[Finish], keys: dict[st
     if not plain or len({finish.id for finish in finishes}) < len(finishes):  # the first of two with one id counts: one by one
         return set()
     asked = dumps([[at, id, finishes[at].token] for id, at in plain.items()])
-    found = transaction.rows(sql.SUCCEEDING, asked)
-    transaction.cursor.execute(sql.SUCCEED, (now, dumps([[seq, finishes[at].result] for at, seq, *_ in found])))
+    found = transaction.rows(sql.SUCCEEDING, {"ends": asked})
+    transaction.cursor.execute(sql.SUCCEED, {"now": now, "ends": dumps([[seq, finishes[at].result] for at, seq, *_ in found])})
     for _, _, queue, name, started_at, key in found:
         if key is not None:
             keys[key] = None

@@ -45,7 +45,7 @@ def release(cursor: sqlite3.Cursor, keys: Iterable[str], now: int) -> list[str]:
         room = limit - _taken(cursor, key, now, limit)
         if room <= 0:
             continue
-        waiting = cursor.execute(sql.HELD_BY_KEY, (key, room)).fetchall()
+        waiting = cursor.execute(sql.HELD_BY_KEY, {"key": key, "limit": room}).fetchall()
         first = sorted((run_at + PRIORITY_STEP * priority, seq, queue) for priority, seq, run_at, queue in waiting)[:room]
         cursor.execute(sql.HOLD, (Hold.NONE.value, dumps([seq for _, seq, _ in first])))
         queues += [queue for _, _, queue in first]
@@ -59,5 +59,5 @@ def running(cursor: sqlite3.Cursor, keys: Iterable[str]) -> dict[str, int]:
 
 def _taken(cursor: sqlite3.Cursor, key: str, now: int, limit: int) -> int:
     """How many places of this key are taken: by what runs, and by what is about to."""
-    ((count,),) = cursor.execute(sql.KEY_TAKEN, (key, now, limit)).fetchall()
+    ((count,),) = cursor.execute(sql.KEY_TAKEN, {"key": key, "now": now, "limit": limit}).fetchall()
     return int(count)

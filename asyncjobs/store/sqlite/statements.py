@@ -40,7 +40,7 @@ HOLDER = "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AN
 _CLAIMABLE = """
 SELECT * FROM (
     SELECT {priority} AS priority, seq, run_at, name, iif(key IS NULL, NULL, json_array(key, policy)) AS keyed FROM jobs
-    WHERE queue = ?1 AND priority = {priority} AND state = 0 AND hold = 0 ORDER BY run_at, seq LIMIT ?2
+    WHERE queue = :queue AND priority = {priority} AND state = 0 AND hold = 0 ORDER BY run_at, seq LIMIT :limit
 )
 """
 CLAIMABLE = f"""
@@ -78,9 +78,9 @@ WHERE seq IN (SELECT value FROM json_each(?))
 """
 STARTED = f"""
 SELECT json_group_array(
-    CASE WHEN length(args) + length(meta) + ifnull(length(attempts), 0) > ?1 THEN seq ELSE json_array(seq, {COLUMNS}) END
+    CASE WHEN length(args) + length(meta) + ifnull(length(attempts), 0) > :large THEN seq ELSE json_array(seq, {COLUMNS}) END
 )
-FROM jobs WHERE seq IN (SELECT value FROM json_each(?2))
+FROM jobs WHERE seq IN (SELECT value FROM json_each(:seqs))
 """
 STARTED_LARGE = f"SELECT seq, {COLUMNS} FROM jobs WHERE seq IN (SELECT value FROM json_each(?))"
 HOLD = "UPDATE jobs SET hold = ? WHERE seq IN (SELECT value FROM json_each(?))"
@@ -93,13 +93,13 @@ WHERE seq = ?
 # the unique index on id, then the primary key: FINISH for what nearly every job comes to, a first attempt that succeeds
 SUCCEEDING = """
 SELECT json_group_array(json_array(json_extract(value, '$[0]'), seq, queue, name, started_at, jobs.key))
-FROM json_each(?) CROSS JOIN jobs ON jobs.id = json_extract(value, '$[1]')
+FROM json_each(:ends) CROSS JOIN jobs ON jobs.id = json_extract(value, '$[1]')
 WHERE token = json_extract(value, '$[2]') AND state = 1 AND attempts IS NULL
 """
 SUCCEED = """
-UPDATE jobs SET state = 2, crashes = 0, hold = 0, cancel_requested = 0, finished_at = ?1, error = NULL, unique_key = NULL,
-    result = json_extract(value, '$[1]'), attempts = json_array(json_array(attempt, 'succeeded', runner, started_at, ?1, NULL))
-FROM json_each(?2) WHERE seq = json_extract(value, '$[0]')
+UPDATE jobs SET state = 2, crashes = 0, hold = 0, cancel_requested = 0, finished_at = :now, error = NULL, unique_key = NULL,
+    result = json_extract(value, '$[1]'), attempts = json_array(json_array(attempt, 'succeeded', runner, started_at, :now, NULL))
+FROM json_each(:ends) WHERE seq = json_extract(value, '$[0]')
 """
 CANCEL_QUEUED = "UPDATE jobs SET state = 4, hold = 0, finished_at = ?, unique_key = NULL WHERE seq = ?"
 CANCEL_RUNNING = "UPDATE jobs SET cancel_requested = 1 WHERE seq = ?"
@@ -126,11 +126,11 @@ UPDATE jobs SET hold = 0 WHERE seq IN (
 # jobs_keyed; how many of one key take its places: those that run, and of those that are due and not held as many as matter
 _DUE_OF_KEY = """
 (SELECT count(*) FROM (
-    SELECT 1 FROM jobs WHERE key = ?1 AND state = 0 AND hold = 0 AND priority = {priority} AND run_at <= ?2 LIMIT ?3
+    SELECT 1 FROM jobs WHERE key = :key AND state = 0 AND hold = 0 AND priority = {priority} AND run_at <= :now LIMIT :limit
 ))
 """
 KEY_TAKEN = f"""
-SELECT (SELECT count(*) FROM jobs WHERE key = ?1 AND state = 1) + {" + ".join(_DUE_OF_KEY.format(priority=p) for p in PRIORITIES)}
+SELECT (SELECT count(*) FROM jobs WHERE key = :key AND state = 1) + {" + ".join(_DUE_OF_KEY.format(priority=p) for p in PRIORITIES)}
 """
 KEYS_RUNNING = """
 SELECT value, (SELECT count(*) FROM jobs WHERE jobs.key = value AND state = 1) FROM json_each(?)
@@ -139,7 +139,7 @@ KEY_HELD = "SELECT policy FROM jobs WHERE key = ? AND state = 0 AND hold = 3 LIM
 _HELD_OF_KEY = """
 SELECT * FROM (
     SELECT {priority} AS priority, seq, run_at, queue FROM jobs
-    WHERE key = ?1 AND state = 0 AND hold = 3 AND priority = {priority} ORDER BY run_at, seq LIMIT ?2
+    WHERE key = :key AND state = 0 AND hold = 3 AND priority = {priority} ORDER BY run_at, seq LIMIT :limit
 )
 """
 HELD_BY_KEY = " UNION ALL ".join(_HELD_OF_KEY.format(priority=priority) for priority in PRIORITIES)

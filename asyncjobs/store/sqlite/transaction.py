@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import islice
@@ -142,7 +142,7 @@ class Transaction:
             if rows := operation.plain_inserts:
                 operation.outcome = list(islice(left, len(rows)))
 
-    def rows(self, statement: str, *values: object) -> list[Any]:
+    def rows(self, statement: str, values: Mapping[str, object]) -> list[Any]:
         """Of a statement that answers with all its rows in one, as JSON: each step of a statement is a turn without the interpreter."""
         rows: list[Any] = json.loads(self.cursor.execute(statement, values).fetchall()[0][0])
         return rows
