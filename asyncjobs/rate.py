@@ -17,6 +17,7 @@ _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)?\s*(s|sec|min|h|d)
 # A claim comes some milliseconds after a start was due. What that costs is made up for, as far as this, or the rate would not be
 # reached: at 10/s three milliseconds each are three per cent.
 LATENESS = 50.0  # ms, but half an interval at most
+SKEW = 1_000  # ms by which the clocks of two claims may differ: one was asked earlier, and carried out later
 
 
 @record
@@ -42,6 +43,14 @@ class Rate:
         if burst is not None and (isinstance(burst, bool) or not isinstance(burst, int) or not 1 <= burst <= 1_000_000):
             raise ConfigurationError(f"burst={burst!r}: give how many jobs may start at once after a quiet time, from 1")
         return cls(seconds * 1000 / count, max(1, math.ceil(count / seconds / 10)) if burst is None else burst)
+
+    def settled(self, spent_to: float, now: int) -> float:
+        """`spent_to`, unless no spending can have led there: the clock was set back since, or the rate raised. Then a full bucket.
+
+        Whoever spends keeps it: the next start is due when that has run out, not when the clock has made up for its step.
+        """
+        full = now + self.burst * self.interval
+        return full if spent_to > full + SKEW else spent_to
 
     @property
     def per_second(self) -> float:

@@ -60,7 +60,22 @@ def test_a_clock_that_is_set_back_closes_it_for_no_longer_than_a_full_bucket_tak
     spent = rate.spend(0, NOW, 3)
     long_ago = NOW - 10**9
     assert rate.next_at(spent, long_ago) <= long_ago + 100
+    spent = rate.settled(spent, long_ago)
     assert rate.room(spent, long_ago) == 0
+    assert rate.room(spent, rate.next_at(spent, long_ago)) == 1
+
+
+def test_a_rate_that_is_raised_waits_no_longer_than_the_new_one_says() -> None:
+    spent, faster = Rate.of("2/h").spend(0, NOW, 1), Rate.of("10/s")
+    settled = faster.settled(spent, NOW)
+    assert faster.next_at(settled, NOW) <= NOW + 100
+    assert faster.room(settled, NOW + 100) == 1
+
+
+def test_what_spending_leads_to_is_kept_also_by_a_claim_that_was_asked_a_little_earlier() -> None:
+    rate = Rate(100.0, 3)
+    spent = rate.spend(0, NOW, 3)
+    assert rate.settled(spent, NOW - 500) == spent
 
 
 @given(interval=st.floats(0.5, 5_000), burst=st.integers(1, 20), late=st.floats(0, 200), seed=st.integers(0, 2**32))

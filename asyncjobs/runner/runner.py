@@ -284,7 +284,9 @@ class Runner:
             self._dispatcher.ring((finish.queue or job.queue,), finish.run_at)
         if finish.follow is not None:
             self._dispatcher.ring((finish.follow.queue,), finish.follow.run_at)
-        if job.key is not None or job.queue in self.limits.over_all:  # its end may let others begin
+        if job.key is not None:  # its end may let others begin, in any queue
+            self._dispatcher.ring()
+        elif job.queue in self.limits.over_all:
             self._dispatcher.ring((job.queue,))
         self._told(job.id)
 

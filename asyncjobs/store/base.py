@@ -72,7 +72,8 @@ class Claimed:
     next_due: when to claim again (ms): no later than the next job that this claim could take falls due, None when there is
     none; at or before `now` when more is due than was taken, never because of what only a sibling knows or a pause holds
     back. It may be earlier than that job, where one of a task unknown here falls due: somebody must look at it then.
-    Where a queue's rate has no room for what is due, when it has. alone_due: when the next job held with Hold.ALONE falls due.
+    Where a queue's rate has no room for what is due, when it has. alone_due: when the next job held with Hold.ALONE may begin, by its time and its queue's
+    rate; None where an attempt has to end first.
     unknown: tasks whose jobs this claim has held as UNROUTABLE. blocked: queues of which more is due, as many of which run as
     may at once, wherever: next_due says nothing of that, since an attempt has to end first.
     """
@@ -308,7 +309,7 @@ class Store(Reader, Protocol):
         not there still is one. With `replaces` a holder of the same task that waits for its first attempt gets this one's args,
         meta, priority, policy, key and times, and answers. Where more would be queued in a queue, whether due, later, or held, than
         the `max_waiting` of a job for it, whatever of the batch meets no other is refused. An id that exists changes nothing. A due job with a key is stored with Hold.KEY where as many jobs of that key as its
-        `policy.key_limit` run already or are due without a hold. A unique key held by a queued or running job answers with the holder's id; within
+        `policy.key_limit` run already, or are due in its queue without a hold and come before it. A unique key held by a queued or running job answers with the holder's id; within
         one batch the first of a key wins. `run_at` in the past counts as due at `now`.
         """
 
@@ -347,7 +348,7 @@ class Store(Reader, Protocol):
 
         Appends an AttemptRecord (from the job's own runner, started_at and attempt), keeps the last ATTEMPTS_KEPT. A QUEUED
         finish with give_back lowers `attempt` by one. Terminal: finished_at = now, the hold cleared, the unique key let go
-        (None from then on). Where that makes room for others of its key, the first that Hold.KEY keeps, in claim order, are let go. Either way a cancel request is answered with it: `cancel_requested` is true of running jobs only.
+        (None from then on). Where that makes room for others of its key, those that Hold.KEY keeps and that are among the first of their queue in claim order are let go. Either way a cancel request is answered with it: `cancel_requested` is true of running jobs only.
         """
 
     async def beat(self, runner: str, *, now: int) -> Beat:

@@ -168,6 +168,8 @@ class MemoryStore:
         if limits is None:
             return inf
         running = self._data.counters[queue, State.RUNNING]
+        if limits.rate is not None and queue in self._data.spent:
+            self._data.spent[queue] = limits.rate.settled(self._data.spent[queue], now)
         return min(
             inf if limits.at_once is None else max(limits.at_once - running, 0),
             inf if limits.rate is None else limits.rate.room(self._data.spent.get(queue, 0), now),
@@ -202,6 +204,22 @@ class MemoryStore:
         ]
         claimed = self._start(claim, sorted(candidates, key=self._claim_order)[:1], tally, now)
         return replace(claimed, next_due=None)
+
+    def _alone_due(self, claim: Claim, now: int) -> int | None:
+        """When the next job that must run alone may begin, by its time and the limits."""
+        data, opens = self._data, []
+        for queue in claim.wants:
+            limits = claim.limits.get(queue, Limits())
+            if data.paused.get(queue) is not None or _is_full(limits, data.counters[queue, State.RUNNING]):
+                continue
+            open_at = 0 if limits.rate is None else limits.rate.next_at(data.spent.get(queue, 0), now)
+            opens += [
+                max(job.run_at, open_at)
+                for job in data.held_in(queue, Hold.ALONE)
+                if job.name in claim.tasks - data.paused_tasks.keys()
+                if job.key is None or data.running_of(job.key) < job.policy.key_limit
+            ]
+        return min(opens, default=None)
 
     def _choose(
         self, queue: str, limit: float, tasks: frozenset[str], running: Counter[str], now: int
@@ -247,7 +265,7 @@ class MemoryStore:
         for queue, count in Counter(job.queue for job in started).items():
             if (limits := claim.limits.get(queue)) is not None and limits.rate is not None:
                 data.spent[queue] = limits.rate.spend(data.spent.get(queue, 0), now, count)
-        return Claimed(started, data.next_due(claim, Hold.NONE), data.next_due(claim, Hold.ALONE))
+        return Claimed(started, data.next_due(claim, Hold.NONE), self._alone_due(claim, now))
 
     async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
         data, tally = self._write(now)
@@ -266,9 +284,7 @@ class MemoryStore:
     def _make_room_for(self, keys: Sequence[str | None], tally: Tally, now: int) -> None:
         data = self._data
         for key in {key: None for key in keys if key is not None}:
-            held = data.held_by_key(key)
-            room = held[0].policy.key_limit - data.places_taken(key, now) if held else 0
-            for job in held[: max(room, 0)]:
+            for job in data.let_go_by_key(key, now):
                 data.put(replace(job, hold=Hold.NONE))
                 tally.held(job.queue, -1)
                 self._wake([job.queue])
@@ -313,6 +329,9 @@ class MemoryStore:
         later = [seq for lines in self._data.queued.values() for _, seq in lines[bisect_right(lines, (now, inf)) :]]
         for job in map(self._data.by_seq, later):
             self._data.put(replace(job, run_at=_due_again(job, now)))
+        tally = Tally()
+        self._make_room_for(list(self._data.keyed), tally, now)
+        self._data.add(tally)
 
     async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
         data, _ = self._write()
@@ -542,8 +561,12 @@ def _first_record(new: NewJob, now: int) -> Job:
     )  # fmt: skip
 
 
+def _is_full(limits: Limits, running: int) -> bool:
+    return limits.at_once is not None and running >= limits.at_once
+
+
 def _is_one_too_many(job: Job, data: MemoryData, now: int) -> bool:
-    return job.key is not None and job.run_at <= now and data.places_taken(job.key, now) >= job.policy.key_limit
+    return job.key is not None and job.run_at <= now and data.places_before(job, now) >= job.policy.key_limit
 
 
 def _due_again(job: Job, now: int) -> int:

@@ -123,32 +123,46 @@ class MemoryData:
             if (hold is Hold.UNROUTABLE and job.name in tasks) or (hold is Hold.PAUSED and job.name not in self.paused_tasks)
         ]
 
+    def held_in(self, queue: str, hold: Hold) -> Iterator[Job]:
+        """The queued jobs of this queue with this hold, due or not."""
+        return (self.by_seq(seq) for priority in PRIORITIES for _, seq in self.queued[queue, hold, priority])
+
     def running_of(self, key: str) -> int:
         """How many jobs of this key run."""
         return sum(self.jobs[id].state is State.RUNNING for id in self.keyed[key])
 
-    def places_taken(self, key: str, now: int) -> int:
-        """How many of this key run, or are due without a hold."""
-        jobs = [self.jobs[id] for id in self.keyed[key]]
-        return self.running_of(key) + sum(
-            job.state is State.QUEUED and job.hold is Hold.NONE and job.run_at <= now for job in jobs
-        )
+    def places_before(self, new: Job, now: int) -> int:
+        """How many of its key run, or are due in its queue without a hold and come before it, which is new."""
+        order = new.run_at + PRIORITY_STEP * new.priority
+        return self.running_of(new.key or "") + sum(at <= order for at, _ in map(self._order, self._due_of_key(new, now)))
+
+    def _due_of_key(self, like: Job, now: int) -> Iterator[Job]:
+        """The due jobs without a hold of this one's key and queue."""
+        for job in map(self.jobs.__getitem__, self.keyed[like.key or ""]):
+            if job.state is State.QUEUED and job.hold is Hold.NONE and job.queue == like.queue and job.run_at <= now:
+                yield job
 
     def places_of(self, job: Job, now: int) -> list[str]:
         """Who takes the places of this job's key before it: those that run, then those that are due without a hold, in claim order."""
         others = [self.jobs[id] for id in self.keyed[job.key or ""] if id != job.id]
         running = [one.id for one in others if one.state is State.RUNNING]
-        due = [one for one in others if one.state is State.QUEUED and one.hold is Hold.NONE and one.run_at <= now]
+        due = [one for one in self._due_of_key(job, now) if one.id != job.id]
         due.sort(key=self._order)
         return sorted(running, key=self.seqs.__getitem__) + [one.id for one in due if self._order(one) < self._order(job)]
 
     def _order(self, job: Job) -> tuple[int, int]:
         return job.run_at + PRIORITY_STEP * job.priority, self.seqs[job.id]
 
-    def held_by_key(self, key: str) -> list[Job]:
-        """The jobs that this key holds, in claim order."""
-        held = [job for id in self.keyed[key] if (job := self.jobs[id]).state is State.QUEUED and job.hold is Hold.KEY]
-        return sorted(held, key=lambda job: (job.run_at + PRIORITY_STEP * job.priority, self.seqs[job.id]))
+    def let_go_by_key(self, key: str, now: int) -> list[Job]:
+        """The jobs that this key holds and has room for: in each queue, with those that are due there, its first in claim order."""
+        held = [job for id in self.keyed[key] if (job := self.jobs[id]).hold is Hold.KEY and job.state is State.QUEUED]
+        room = held[0].policy.key_limit - self.running_of(key) if held else 0
+        going: list[Job] = []
+        for like in {job.queue: job for job in held}.values() if room > 0 else ():
+            here = [job for job in held if job.queue == like.queue]
+            first = sorted([*here, *self._due_of_key(like, now)], key=self._order)[:room]
+            going += [job for job in first if job.hold is Hold.KEY]
+        return going
 
     def living(self) -> Iterator[RunnerInfo]:
         return (info for id, info in self.runners.items() if id in self.alive)

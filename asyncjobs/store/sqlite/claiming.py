@@ -153,26 +153,39 @@ def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, forei
     jobs = _start(transaction, claim.runner, search.found, now, floor)
     suspects = _suspects(transaction)
     alone = _alone(suspects, claim, paused, search.paused_tasks)
-    alone_due = min((run_at for _, _, run_at in alone), default=None)
     # All there is begins here: siblings need not look; unless a suspect waits, of whatever task, that one of them may run.
     transaction.woken -= search.emptied - {queue for _, _, _, queue, *_ in suspects}
-    return Claimed(jobs, search.next_due, alone_due, frozenset(search.unknown), frozenset(search.blocked))
+    opens = _opens(transaction, alone, claim, now)
+    return Claimed(jobs, search.next_due, min(opens.values(), default=None), frozenset(search.unknown), frozenset(search.blocked))
 
 
 def claim_alone(transaction: Transaction, claim: Claim, now: int, *, floor: int) -> Claimed:
     """See Store.claim_alone."""
     now = max(now, transaction.now)
-    suspects = _suspects(transaction)
-    alone = _alone(suspects, claim, _paused(transaction), _paused_tasks(transaction), at_least=1)
-    rooms = {seq: Room.of(transaction, queue, claim, now) for seq, _, _, queue, *_ in suspects}
-    running = keys.running(transaction.cursor, {key for *_, key, _ in suspects if key is not None})
-    full = {seq for seq, *_, key, policy in suspects if key is not None and running[key] >= policy_of(policy).key_limit}
-    due = sorted(one for one in alone if one[2] <= now and rooms[one[1]].count >= 1 and one[1] not in full)[:1]
-    for _, seq, _ in due:
-        rooms[seq].spend(1)
-    jobs = _start(transaction, claim.runner, due, now, floor, held=True)
-    left = [run_at for order, seq, run_at in alone if (order, seq, run_at) not in due]
-    return Claimed(jobs, None, min(left, default=None))
+    alone = _alone(_suspects(transaction), claim, _paused(transaction), _paused_tasks(transaction), at_least=1)
+    opens = _opens(transaction, alone, claim, now)
+    due = [
+        (run_at + PRIORITY_STEP * priority, seq, run_at, queue)
+        for seq, run_at, priority, queue, *_ in alone
+        if opens.get(seq, now + 1) <= now
+    ]
+    first = sorted(due)[:1]
+    for _, _, _, queue in first:
+        Room.of(transaction, queue, claim, now).spend(1)
+    jobs = _start(transaction, claim.runner, [(order, seq, run_at) for order, seq, run_at, _ in first], now, floor, held=True)
+    left = [one for one in alone if one[0] not in {seq for _, seq, _, _ in first}]
+    return Claimed(jobs, None, min(_opens(transaction, left, claim, now).values(), default=None))
+
+
+def _opens(transaction: Transaction, suspects: list[_Suspect], claim: Claim, now: int) -> dict[int, int]:
+    """seq → when these may begin by their time and limits (ms); without those that an attempt's end has to make room for."""
+    rooms = {queue: Room.of(transaction, queue, claim, now) for queue in {queue for _, _, _, queue, *_ in suspects}}
+    running = keys.running(transaction.cursor, {key for *_, key, _ in suspects if key is not None}) if suspects else {}
+    return {
+        seq: max(run_at, rooms[queue].open_at)
+        for seq, run_at, _, queue, _, key, policy in suspects
+        if not rooms[queue].is_full and (key is None or running[key] < policy_of(policy).key_limit)
+    }
 
 
 def _paused(transaction: Transaction) -> set[str]:
@@ -189,10 +202,12 @@ def _suspects(transaction: Transaction) -> list[_Suspect]:
 
 def _alone(
     suspects: list[_Suspect], claim: Claim, paused: set[str], paused_tasks: frozenset[str], *, at_least: int = 0
-) -> list[Candidate]:
+) -> list[_Suspect]:
+    """Those that this claim is for."""
     return [
-        (run_at + PRIORITY_STEP * priority, seq, run_at)
-        for seq, run_at, priority, queue, name, _, _ in suspects
+        one
+        for one in suspects
+        for _, _, _, queue, name, _, _ in [one]
         if queue not in paused and name in claim.tasks - paused_tasks and claim.wants.get(queue, -1) >= at_least
     ]
 

@@ -1,55 +1,56 @@
 """Which jobs of a key stand in the queue, and which are held until one of theirs has ended.
 
-At most as many as may run at once are due without a hold, so a claim doesn't wade through the others, however many they are: the
-rest is put aside as it comes, and let go one for one. Those that fall due later (scheduled, retried) stand in the queue with
-them; a claim that meets one too many puts it aside.
+In each queue the first of a key that are due, as many as may run at once, stand without a hold; a claim doesn't wade through the
+others, however many they are: the rest is put aside as it comes, and let go one for one. Where one of another queue was faster, or
+one that fell due later comes first (scheduled, retried), a claim that meets one too many puts it aside.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from asyncjobs.job import PRIORITY_STEP, Hold
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.rows import ENQUEUED_AT, HOLD, KEY, POLICY, RUN_AT, Row, dumps, is_keyed, policy_of
+from asyncjobs.store.sqlite.rows import ENQUEUED_AT, HOLD, KEY, POLICY, PRIORITY, QUEUE, RUN_AT, Row, dumps, is_keyed, policy_of
 
 
 def admit(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> Sequence[Row]:
-    """These new rows, with a hold on those that are due and whose key has no place left."""
+    """These new rows, with a hold on those that are due and come after as many of their key and queue as may run at once."""
     if not any(map(is_keyed, rows)):
         return rows
-    taken: dict[str, int] = {}
+    stored: dict[tuple[str, str, int], int] = {}
+    fresh = Counter[tuple[str, str, int]]()  # (key, queue, priority) of those before in this batch that have no hold
     admitted = []
     for row in rows:
         if is_keyed(row) and row[RUN_AT] <= row[ENQUEUED_AT]:
-            key, limit = row[KEY], policy_of(row[POLICY]).key_limit
-            if key not in taken:
-                taken[key] = _taken(cursor, key, row[ENQUEUED_AT], limit)
-            if taken[key] >= limit:
+            place, limit = (row[KEY], row[QUEUE], row[PRIORITY]), policy_of(row[POLICY]).key_limit
+            if place not in stored:
+                stored[place] = _before(cursor, *place, row[ENQUEUED_AT], limit)
+            if stored[place] + sum(fresh[row[KEY], row[QUEUE], priority] for priority in range(row[PRIORITY] + 1)) >= limit:
                 row = (*row[:HOLD], Hold.KEY.value, *row[HOLD + 1 :])
             else:
-                taken[key] += 1
+                fresh[place] += 1
         admitted.append(row)
     return admitted
 
 
 def release(cursor: sqlite3.Cursor, keys: Iterable[str], now: int) -> list[str]:
-    """Let go what these keys have room for, of each its first in claim order; the queue of each job that is."""
-    queues = []
+    """Let go what these keys have room for, in each queue its first in claim order; the queue of each job that is."""
+    released = []
     for key in keys:
         held = cursor.execute(sql.KEY_HELD, (key,)).fetchone()
         if held is None:
             continue
-        limit = policy_of(held[0]).key_limit
-        room = limit - _taken(cursor, key, now, limit)
-        if room <= 0:
-            continue
-        waiting = cursor.execute(sql.HELD_BY_KEY, {"key": key, "limit": room}).fetchall()
-        first = sorted((run_at + PRIORITY_STEP * priority, seq, queue) for priority, seq, run_at, queue in waiting)[:room]
-        cursor.execute(sql.HOLD, (Hold.NONE.value, dumps([seq for _, seq, _ in first])))
-        queues += [queue for _, _, queue in first]
-    return queues
+        room = policy_of(held[0]).key_limit - running(cursor, [key])[key]
+        for (queue,) in cursor.execute(sql.KEY_HELD_IN, {"key": key}).fetchall() if room > 0 else ():
+            asked = {"key": key, "queue": queue, "now": now, "limit": room}
+            first = sorted(cursor.execute(sql.FIRST_OF_KEY, asked).fetchall())[:room]
+            let_go = [seq for _, seq, hold in first if hold]
+            cursor.execute(sql.HOLD, (Hold.NONE.value, dumps(let_go)))
+            released += [queue] * len(let_go)
+    return released
 
 
 def running(cursor: sqlite3.Cursor, keys: Iterable[str]) -> dict[str, int]:
@@ -57,7 +58,8 @@ def running(cursor: sqlite3.Cursor, keys: Iterable[str]) -> dict[str, int]:
     return dict(cursor.execute(sql.KEYS_RUNNING, (dumps(list(keys)),)).fetchall())
 
 
-def _taken(cursor: sqlite3.Cursor, key: str, now: int, limit: int) -> int:
-    """How many places of this key are taken: by what runs, and by what is about to."""
-    ((count,),) = cursor.execute(sql.KEY_TAKEN, {"key": key, "now": now, "limit": limit}).fetchall()
+def _before(cursor: sqlite3.Cursor, key: str, queue: str, priority: int, now: int, limit: int) -> int:
+    """How many of this key run, or are due in this queue without a hold and come before one of this priority that is due now."""
+    asked = {"key": key, "queue": queue, "now": now, "before": now + PRIORITY_STEP * priority, "limit": limit}
+    ((count,),) = cursor.execute(sql.KEY_TAKEN, asked).fetchall()
     return int(count)

@@ -35,7 +35,10 @@ class Room:
             ((counted,),) = execute(sql.RUNNING_OF, (queue,)).fetchall() or [(0,)]
             room.running = counted + transaction.tally.counters.get((queue, State.RUNNING), 0)
         if limits.rate is not None:
-            ((room.spent_to,),) = execute(sql.SPENT, (queue,)).fetchall() or [(0.0,)]
+            ((spent_to,),) = execute(sql.SPENT, (queue,)).fetchall() or [(0.0,)]
+            room.spent_to = limits.rate.settled(spent_to, now)
+            if room.spent_to != spent_to:
+                execute(sql.SPEND, (queue, room.spent_to))
         return room
 
     @property

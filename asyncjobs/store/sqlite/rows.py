@@ -23,9 +23,9 @@ COLUMNS = (
 INSERTED = "id, name, queue, args, meta, priority, policy, survives, enqueued_at, scheduled_at, run_at, unique_key"
 EXTENDED = f"{INSERTED}, key, hold, expires_at"  # of new jobs of which one has a key, or expires
 Row = tuple[Any, ...]  # of a new job: the values of INSERTED, or of EXTENDED
-ID, QUEUE, POLICY, ENQUEUED_AT, RUN_AT, UNIQUE_KEY, KEY, HOLD = (
+ID, QUEUE, PRIORITY, POLICY, ENQUEUED_AT, RUN_AT, UNIQUE_KEY, KEY, HOLD = (
     EXTENDED.split(", ").index(column)
-    for column in ("id", "queue", "policy", "enqueued_at", "run_at", "unique_key", "key", "hold")
+    for column in ("id", "queue", "priority", "policy", "enqueued_at", "run_at", "unique_key", "key", "hold")
 )
 
 

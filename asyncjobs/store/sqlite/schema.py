@@ -132,7 +132,15 @@ _EXPIRES = "ALTER TABLE jobs ADD COLUMN expires_at INTEGER"
 
 _LIMITS = "CREATE TABLE kept_limits (queue TEXT PRIMARY KEY, limits TEXT NOT NULL) WITHOUT ROWID"
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS)
+# Places of a key are counted in each queue for itself.
+_KEYS_BY_QUEUE = """
+DROP INDEX jobs_keyed;
+CREATE INDEX jobs_keyed ON jobs (key, state, hold, queue, priority, run_at) WHERE key IS NOT NULL
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS, _KEYS_BY_QUEUE,
+)  # fmt: skip
 VERSION = len(MIGRATIONS)
 
 

@@ -49,7 +49,7 @@ def _of_key(cursor: sqlite3.Cursor, job: Job, seq: int, now: int) -> list[str]:
     due = [
         (run_at + PRIORITY_STEP * priority, at, id)
         for priority in PRIORITIES
-        for id, run_at, at in cursor.execute(sql.KEY_DUE, (job.key, priority, now, job.id, HOLDERS))
+        for id, run_at, at in cursor.execute(sql.KEY_DUE, (job.key, job.queue, priority, now, job.id, HOLDERS))
     ]
     first = [id for order, at, id in sorted(due) if (order, at) < (job.run_at + PRIORITY_STEP * job.priority, seq)]
     return (runs + first)[:HOLDERS]

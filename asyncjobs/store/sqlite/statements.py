@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from asyncjobs.job import PRIORITIES
+from asyncjobs.job import PRIORITIES, PRIORITY_STEP
 from asyncjobs.store.base import HISTORY_STEP
 from asyncjobs.store.sqlite.rows import COLUMNS, EXTENDED, INSERTED
 
@@ -69,6 +69,7 @@ MAKE_DUE = f"""
 UPDATE jobs SET {_AGAIN} WHERE state = 0 AND queue = :queue AND priority = :priority AND hold = 0 AND {_NOT_SET}
 """
 # jobs_held: they must not wait either, once nothing holds them
+HELD_KEYS = "SELECT DISTINCT key FROM jobs WHERE state = 0 AND hold = 3 AND hold <> 0"
 MAKE_HELD_DUE = f"UPDATE jobs SET {_AGAIN} WHERE state = 0 AND hold IN (1, 2, 3, 4) AND hold <> 0 AND {_NOT_SET}"
 
 # the primary key; STARTED answers in no order, so the caller sorts
@@ -123,26 +124,43 @@ UPDATE jobs SET hold = 0 WHERE seq IN (
 ) RETURNING queue
 """
 
-# jobs_keyed; how many of one key take its places: those that run, and of those that are due and not held as many as matter
+# jobs_keyed; how many of one key come before a new one of this queue: those that run anywhere, and of those that are due there and
+# not held as many as matter. before: the claim order of the new one
 _DUE_OF_KEY = """
 (SELECT count(*) FROM (
-    SELECT 1 FROM jobs WHERE key = :key AND state = 0 AND hold = 0 AND priority = {priority} AND run_at <= :now LIMIT :limit
+    SELECT 1 FROM jobs WHERE key = :key AND state = 0 AND hold = 0 AND queue = :queue AND priority = {priority}
+        AND run_at <= min(:now, :before - {step}) LIMIT :limit
 ))
 """
 KEY_TAKEN = f"""
-SELECT (SELECT count(*) FROM jobs WHERE key = :key AND state = 1) + {" + ".join(_DUE_OF_KEY.format(priority=p) for p in PRIORITIES)}
+SELECT (SELECT count(*) FROM jobs WHERE key = :key AND state = 1) + {
+    " + ".join(_DUE_OF_KEY.format(priority=p, step=p * PRIORITY_STEP) for p in PRIORITIES)
+}
 """
 KEYS_RUNNING = """
 SELECT value, (SELECT count(*) FROM jobs WHERE jobs.key = value AND state = 1) FROM json_each(?)
 """
 KEY_HELD = "SELECT policy FROM jobs WHERE key = ? AND state = 0 AND hold = 3 LIMIT 1"
-_HELD_OF_KEY = """
+# The queues in which a key holds jobs, one seek each, however many those are.
+_NEXT_QUEUE = "SELECT min(queue) FROM jobs WHERE key = :key AND state = 0 AND hold = 3"
+KEY_HELD_IN = f"""
+WITH RECURSIVE found (name) AS (
+    {_NEXT_QUEUE} UNION ALL SELECT ({_NEXT_QUEUE} AND queue > found.name) FROM found WHERE found.name IS NOT NULL
+)
+SELECT name FROM found WHERE name IS NOT NULL
+"""
+_FIRST_OF_KEY = """
 SELECT * FROM (
-    SELECT {priority} AS priority, seq, run_at, queue FROM jobs
-    WHERE key = :key AND state = 0 AND hold = 3 AND priority = {priority} ORDER BY run_at, seq LIMIT :limit
+    SELECT run_at + {step} AS place, seq, hold FROM jobs
+    WHERE key = :key AND state = 0 AND hold = {hold} AND queue = :queue AND priority = {priority}{due}
+    ORDER BY run_at, seq LIMIT :limit
 )
 """
-HELD_BY_KEY = " UNION ALL ".join(_HELD_OF_KEY.format(priority=priority) for priority in PRIORITIES)
+FIRST_OF_KEY = " UNION ALL ".join(
+    _FIRST_OF_KEY.format(hold=hold, due=due, priority=p, step=p * PRIORITY_STEP)
+    for hold, due in ((0, " AND run_at <= :now"), (3, ""))
+    for p in PRIORITIES
+)
 
 # jobs_running, of which all are few
 RUNNING_IN = "SELECT id, runner FROM jobs WHERE state = 1 AND queue = ? ORDER BY started_at, seq"
@@ -155,7 +173,7 @@ SELECT count(*) FROM (
 # jobs_keyed
 KEY_RUNS = "SELECT id FROM jobs WHERE key = ? AND state = 1 AND id <> ? ORDER BY seq"
 KEY_DUE = """
-SELECT id, run_at, seq FROM jobs WHERE key = ? AND state = 0 AND hold = 0 AND priority = ? AND run_at <= ? AND id <> ? ORDER BY run_at, seq LIMIT ?
+SELECT id, run_at, seq FROM jobs WHERE key = ? AND state = 0 AND hold = 0 AND queue = ? AND priority = ? AND run_at <= ? AND id <> ? ORDER BY run_at, seq LIMIT ?
 """
 
 # jobs_running

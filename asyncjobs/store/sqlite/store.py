@@ -447,6 +447,7 @@ def _make_due(transaction: Transaction, now: int) -> None:
             transaction.cursor.execute(sql.MAKE_DUE, {"now": now, "queue": queue, "priority": priority})
         transaction.woken.add(queue)
     transaction.cursor.execute(sql.MAKE_HELD_DUE, {"now": now})
+    transaction.make_room([key for (key,) in transaction.cursor.execute(sql.HELD_KEYS).fetchall()], now)
 
 
 def _unhold(transaction: Transaction, tasks: frozenset[str]) -> None:

@@ -57,9 +57,11 @@ async def test_of_one_key_one_runs_at_a_time_and_other_keys_pass(store: Store) -
 
 async def test_the_end_of_one_lets_the_next_go_in_claim_order(store: Store) -> None:
     await put_keyed(store, "a1")
+    [a1] = await take(store)
     await put_keyed(store, "a2", "a3")
     await put_keyed(store, "first", priority=0)
-    order = []
+    await end(store, success(a1))
+    order = [a1.id]
     while jobs := await take(store):
         order += ids(jobs)
         await end(store, *map(success, jobs))
@@ -107,6 +109,63 @@ async def test_one_that_is_cancelled_while_it_waits_makes_room(store: Store) -> 
     await store.cancel(["a2"], now=NOW)
     await store.cancel(["a1"], now=NOW)
     assert ids(await take(store)) == ["a3"]
+
+
+async def test_a_higher_priority_passes_those_of_its_key_that_wait(store: Store) -> None:
+    await put_keyed(store, "low", priority=3)
+    await put_keyed(store, "first", priority=0)
+    await put_keyed(store, "last", priority=3)
+    assert (await holds(store))["last"] is Hold.KEY
+    order = []
+    while jobs := await take(store):
+        order += ids(jobs)
+        await end(store, *map(success, jobs))
+    assert order == ["first", "low", "last"]
+
+
+async def test_those_that_fall_due_later_pass_none_that_is_held(store: Store) -> None:
+    await put_keyed(store, "runs")
+    [runs] = await take(store)
+    await put_keyed(store, "waits")
+    for n in range(3):
+        await put_keyed(store, f"later{n}", run_at=NOW + 1 + n)
+    order, now = [], NOW + 10
+    await end(store, success(runs), now=now)
+    while jobs := await take(store, now=now):
+        order += ids(jobs)
+        await end(store, *map(success, jobs), now=now)
+    assert order == ["waits", "later0", "later1", "later2"]
+
+
+async def test_one_that_waits_in_a_paused_queue_keeps_none_in_another_waiting(store: Store) -> None:
+    await store.set_paused("slow", True, now=NOW)
+    await put_keyed(store, "stands", queue="slow")
+    await put_keyed(store, "a1", "a2")
+    assert await holds(store) == {"stands": Hold.NONE, "a1": Hold.NONE, "a2": Hold.KEY}
+    for id in ("a1", "a2"):
+        [job] = await take(store)
+        assert job.id == id
+        await end(store, success(job))
+
+
+async def test_one_claim_over_several_queues_takes_no_more_of_a_key_than_may_run(store: Store) -> None:
+    for queue in ("default", "mail", "slow"):
+        await put_keyed(store, queue, queue=queue)
+    [job] = (await claim(store, wants={"default": 5, "mail": 5, "slow": 5})).jobs
+    assert job.id == "default"
+    await end(store, success(job))
+    [job] = (await claim(store, wants={"default": 5, "mail": 5, "slow": 5})).jobs
+    assert job.id == "mail"
+
+
+async def test_a_clock_that_is_set_back_leaves_none_held_behind_one_that_is_due_later(store: Store) -> None:
+    await put_keyed(store, "scheduled", run_at=NOW + MINUTE)
+    later = NOW + 2 * MINUTE
+    await put_keyed(store, "waits", now=later)
+    await put_keyed(store, "waits too", now=later)
+    assert (await holds(store))["waits"] is Hold.KEY
+    await store.beat("r1", now=NOW - MINUTE)
+    assert ids(await take(store, now=NOW - MINUTE)) == ["waits"]
 
 
 async def test_a_scheduled_job_takes_no_place_before_it_is_due(store: Store) -> None:
@@ -159,7 +218,7 @@ async def test_a_job_that_must_run_alone_waits_for_its_key_too(store: Store) -> 
     await end(store, retry(suspect, outcome="lost", crashes=2, hold=Hold.ALONE))
     [a2] = await take(store)
     refused = await claim_alone(store)
-    assert (list(refused.jobs), refused.alone_due) == ([], NOW)
+    assert (list(refused.jobs), refused.alone_due) == ([], None)
     await put_keyed(store, "a3")
     await end(store, success(a2))
     assert (await one(store, "a3")).hold is Hold.NONE
@@ -182,8 +241,8 @@ async def test_a_requeued_job_has_its_key_again(store: Store) -> None:
 async def test_one_that_waits_in_another_queue_is_let_go_too_and_wakes_it(store: Store, other: Store) -> None:
     await sign_on(other, "r2", queues={"mail": 5})
     await put_keyed(store, "a1")
-    await put_keyed(store, "m1", queue="mail")
     [a1] = await take(store)
+    await put_keyed(store, "m1", queue="mail")
     async with other.watch() as changes:
         await end(store, success(a1))
         async with asyncio.timeout(5):

@@ -93,8 +93,9 @@ async def test_a_job_that_must_run_alone_waits_for_room_too(store: Store) -> Non
     [b] = (await claim(store, at_once(1))).jobs
     asked = Claim("r1", {"default": 1}, WORK, at_once(1))
     refused = await store.claim_alone(asked, now=NOW)
-    assert (list(refused.jobs), refused.alone_due) == ([], NOW)
+    assert (list(refused.jobs), refused.alone_due) == ([], None)
     await end(store, success(b))
+    assert (await claim(store, at_once(1), n=0)).alone_due == NOW
     assert ids((await store.claim_alone(asked, now=NOW)).jobs) == ["a"]
 
 
@@ -159,6 +160,32 @@ async def test_a_job_that_must_run_alone_is_spent_of_the_rate(store: Store) -> N
     assert ids((await store.claim_alone(asked, now=NOW)).jobs) == ["a"]
     assert ids((await claim(store, rate())).jobs) == ["b"]
     assert list((await store.claim_alone(asked, now=NOW)).jobs) == []
+
+
+async def test_a_job_that_must_run_alone_is_due_when_its_rate_lets_it_begin(store: Store) -> None:
+    await sign_on(store)
+    await put(store, "a")
+    [a] = await take(store)
+    await end(store, retry(a, outcome="lost", crashes=2, hold=Hold.ALONE))
+    await put(store, *"bc")
+    opens = (await claim(store, rate())).alone_due or 0
+    assert NOW < opens <= NOW + 1000
+    asked = Claim("r1", {"default": 1}, WORK, rate())
+    assert (await store.claim_alone(asked, now=NOW)).alone_due == opens
+    assert ids((await store.claim_alone(asked, now=opens)).jobs) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("after", "now"), [(rate(Rate.of("10/s")), NOW), (rate(), NOW - 60 * MINUTE)], ids=["raised", "clock set back"]
+)
+async def test_a_rate_that_is_spent_far_ahead_begins_anew(store: Store, after: Mapping[str, Limits], now: int) -> None:
+    await sign_on(store)
+    await put(store, *"abc", now=now)
+    await claim(store, rate(Rate.of("2/h") if now == NOW else RATE))
+    refused = await claim(store, after, now=now)
+    assert list(refused.jobs) == []
+    assert now < (refused.next_due or 0) <= now + 1000
+    assert len((await claim(store, after, now=refused.next_due or 0)).jobs) == 1
 
 
 @pytest.mark.parametrize("limits", [at_once(1), rate()])

@@ -84,11 +84,13 @@ INDEX = {
     "KEY_TAKEN": "jobs_keyed",
     "KEYS_RUNNING": "jobs_keyed",
     "KEY_HELD": "jobs_keyed",
-    "HELD_BY_KEY": "jobs_keyed",
+    "KEY_HELD_IN": "jobs_keyed",
+    "FIRST_OF_KEY": "jobs_keyed",
+    "HELD_KEYS": "jobs_held",
     "NOT_COUNTED": PRIMARY,
 }
 WHOLE_INDEX = {"RUNNING", "RUNNING_IN", "RUNNING_RUNNERS"}  # of running jobs, which are few: all of it is what they want
-SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED", "UNKNOWN_TASKS", "RUNNING_IN", "KEY_RUNS"}  # few, too
+SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED", "UNKNOWN_TASKS", "HELD_KEYS", "RUNNING_IN", "KEY_RUNS"}  # few, too
 NOT_OF_JOBS = {
     "KEPT_LIMITS",
     "KEEP_LIMITS",
@@ -154,6 +156,7 @@ def test_every_statement_is_spoken_for() -> None:
         "EXTENDED",
         "HISTORY_STEP",
         "PRIORITIES",
+        "PRIORITY_STEP",
     } == set(INDEX) | NOT_OF_JOBS
 
 
