@@ -150,7 +150,7 @@ class Jobs:
         self._endings = Endings(self._clock)
         self.schedules = Schedules(
             lambda: self._store.timetable, self._clock, living=self._living, template=lambda call: self._new_job(call, 0),
-            enqueue=self._enqueue_again,
+            enqueue=self._enqueue_made,
         )  # fmt: skip
         self.from_thread = FromThread(self._loop_for_thread, self.enqueue, self.enqueue_many)
 
@@ -361,11 +361,9 @@ class Jobs:
             raise AlreadyEnqueued(inserted.id, job.unique_key or "")
         return JobHandle(self, inserted.id, inserted.created)
 
-    async def _enqueue_again(self, job: NewJob) -> JobHandle[Any]:
-        """A job like this one, now."""
-        runner = self._living()
-        now = self._clock.now()
-        (inserted,) = await self._insert(runner, [replace(job, id=self._clock.new_id(), run_at=now)], now)
+    async def _enqueue_made(self, job: NewJob) -> JobHandle[Any]:
+        """This job, which a schedule has made."""
+        (inserted,) = await self._insert(self._living(), [job], self._clock.now())
         return JobHandle(self, inserted.id, inserted.created)
 
     async def _insert(self, runner: Runner, new: list[NewJob], now: int) -> Sequence[Any]:
@@ -578,7 +576,7 @@ class Jobs:
         if keep or limits is None:
             text = None if wanted is None else runner.limits.text_of(queue, wanted)
             await self._store.keep_limits(queue, text, now=self._clock.now())
-            runner.beat()
+            runner.keep_limits(queue, text)
         runner.set_limits(queue, None if keep else wanted)
 
     async def drain(self, queue: str, *, timeout: float | None = None, by: str = "", why: str = "") -> None:

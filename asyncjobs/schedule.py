@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import astuple, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
 
@@ -16,7 +19,7 @@ CatchUp = Literal["latest", "skip", "all"]
 Overlap = Literal["skip", "allow"]
 
 LATE = 60_000  # ms after its time from which a fire is a missed one: a stall or a restart of the app is no reason to skip
-AT_ONCE = 500  # missed times that are made good in one commit
+AT_ONCE = 50  # missed times of one schedule that are made good in one commit
 AHEAD = (
     3_600_000  # ms by which the last fire may lie in the future, the clock having been set back, before it is taken for a mistake
 )
@@ -28,7 +31,7 @@ _dumps = encoder(allow_nan=False)
 class Schedule:
     """A stored schedule. Times are ms.
 
-    when: see `times_of`. job: what each fire inserts, but for id and time. next_at: the first time that was not fired for yet;
+    when: see `times_of`. job: what each fire inserts, but for id and time; its `expires_at` is counted from when it is due. next_at: the first time that was not fired for yet;
     None when there is no more. jitter: seconds by which each job is put off at random. declared: how the code says it, None for
     what was added at run time. fired, last_at, last_job: how often, and for which time and with which job it fired last.
     version: grows with every change, a fire included.
@@ -53,14 +56,9 @@ class Schedule:
         return times_of(self.when)
 
     def due(self, now: int) -> tuple[Sequence[int], int | None]:
-        """The times to fire for now, by `catch_up`, and the one to wait for after them.
-
-        A clock that was set back makes nothing fire again; set back by more than an hour it was wrong before, and is followed.
-        """
-        if self.next_at is None or self.paused is not None:
-            return (), self.next_at
-        if self.last_at is not None and self.last_at - now > AHEAD and self.next_at > now:
-            return (), self.times.after(now)
+        """The times to fire for now, by `catch_up`, and the one to wait for after them."""
+        if self.next_at is None or self.paused is not None or self.next_at > now:
+            return [], self.next_at
         passed: list[int] = []
         at: int | None = self.next_at
         while at is not None and at <= now:
@@ -76,6 +74,21 @@ class Schedule:
         if self.catch_up == "skip":
             passed = [at for at in passed if at > now - LATE]
         return passed, at
+
+    def first_after(self, now: int) -> int | None:
+        """The first time to fire for after now, by this clock: a `next_at` beyond it was set by one that was ahead.
+
+        A clock that was set back makes nothing fire again; set back by more than an hour it was wrong before, and is followed.
+        """
+        fired_again = self.last_at is not None and now < self.last_at <= now + AHEAD
+        return self.times.after(self.last_at if fired_again and self.last_at is not None else now)
+
+    def job_at(self, id: str, at: int, delay: int = 0) -> NewJob:
+        """The job of this time, put off by so many ms; `meta` says which time that is, which the job's own times don't when it is
+        late."""
+        meta = json.loads(self.job.meta) | {"schedule": self.name, "time": datetime.fromtimestamp(at / 1000, UTC).isoformat()}
+        due, expires = at + delay, self.job.expires_at
+        return replace(self.job, id=id, run_at=due, meta=_dumps(meta), expires_at=None if expires is None else due + expires)
 
     def _last_up_to(self, first: int, now: int) -> int:
         """The last time to fire that is not after `now`; `first` is one."""
@@ -102,6 +115,34 @@ class Fire:
     jobs: Sequence[NewJob] = ()
 
 
+# --- what stores make of it ------------------------------------------------------------------------------------------
+
+
+def redeclared(before: Schedule | None, given: Schedule) -> Schedule | None:
+    """What is to be kept where the code says `given`; None: what there is."""
+    if before is None:
+        return given
+    if before.declared == given.declared:
+        return None
+    return replace(
+        given, next_at=before.next_at if before.when == given.when else given.next_at, paused=before.paused, fired=before.fired,
+        last_at=before.last_at, last_job=before.last_job,
+    )  # fmt: skip
+
+
+def is_void(schedule: Schedule | None, fire: Fire) -> bool:
+    """Whether this fire comes too late: the schedule is gone, paused, or another one by now."""
+    return schedule is None or schedule.version != fire.version or schedule.paused is not None
+
+
+def moved(schedule: Schedule, fire: Fire, inserted: Sequence[str]) -> Schedule:
+    """The schedule once the fire's jobs stand under these ids."""
+    if fire.at is None:
+        return replace(schedule, next_at=fire.next_at)
+    last_job = inserted[-1] if inserted else schedule.last_job
+    return replace(schedule, next_at=fire.next_at, fired=schedule.fired + len(fire.jobs), last_at=fire.at, last_job=last_job)
+
+
 @lru_cache(maxsize=1024)
 def times_of(when: str) -> Cron | Every:
     """What `Cron.text` or `Every.text` says."""
@@ -114,11 +155,4 @@ def times_of(when: str) -> Cron | Every:
 
 def declaration(schedule: Schedule) -> str:
     """All that the code says of it, as one text to compare."""
-    job = schedule.job
-    policy = job.policy
-    return _dumps(
-        [
-            schedule.when, schedule.catch_up, schedule.jitter, job.name, job.queue, job.args, job.meta, job.priority, job.unique_key,
-            job.survives, policy.max_attempts, policy.backoff, policy.jitter, policy.retry_queue, policy.timeout, policy.keep_result,
-        ]
-    )  # fmt: skip
+    return _dumps([schedule.when, schedule.catch_up, schedule.jitter, *astuple(schedule.job)])

@@ -17,7 +17,7 @@ from asyncjobs.pause import Pause
 from asyncjobs.runner.runner import Runner
 from asyncjobs.schedule import CatchUp, Overlap, Schedule, declaration
 from asyncjobs.store.timetable import Timetable
-from asyncjobs.task import AnyCall
+from asyncjobs.task import AnyCall, Call
 
 LONGEST_JITTER = 86_400.0  # seconds
 TRIES = 20  # at a change that others get in the way of, each time with another one of theirs
@@ -135,7 +135,11 @@ class Schedules:
                     )
                 times = Cron(times.expression, tz)
             follows = schedule.catch_up if catch_up is None else _checked_choice("catch_up", catch_up, CatchUp)
-            _check_overlap(follows, "skip" if schedule.job.unique_key else "allow")
+            if follows == "all" and schedule.job.unique_key is not None:
+                raise ConfigurationError(
+                    f"catch_up='all' enqueues a job for each time that was missed, and schedule {name!r} one at a time. Remove it and add it "
+                    "again with overlap='allow'; or say so in the code that declares it"
+                )
             return replace(
                 schedule,
                 when=times.text,
@@ -160,16 +164,20 @@ class Schedules:
         )
 
     async def remove(self, name: str) -> None:
-        """Forget it; what the code declares comes back with the next start. Raises UnknownSchedule."""
+        """Forget it. Raises UnknownSchedule; ArgumentError for what this process's code declares, since it would come back."""
         runner = self._living()
+        if name in self._declared:
+            raise ArgumentError(
+                f"schedule {name!r} is declared in the code, and would be back with the next start; pause it, or take it out there"
+            )
         if not await self._timetable().remove(name):
             await self.get(name)
         runner.look_at_schedules()
 
     async def run_now(self, name: str) -> JobHandle[Any]:
-        """Enqueue its job once more, now; its times stay. Where one still waits or runs and `overlap` is "skip", that one answers."""
+        """Enqueue its job once more, for now; its times stay. Where one still waits or runs and `overlap` is "skip", that one answers."""
         schedule = await self.get(name)
-        return await self._enqueue(schedule.job)
+        return await self._enqueue(schedule.job_at(self._clock.new_id(), self._clock.now()))
 
     async def _change(self, name: str, change: Callable[[Schedule, int], Schedule]) -> Schedule:
         runner = self._living()
@@ -187,10 +195,16 @@ class Schedules:
         check_name(name, "schedule")
         _checked_choice("catch_up", catch_up, CatchUp)
         _check_overlap(catch_up, _checked_choice("overlap", overlap, Overlap))
-        job = replace(self._template(call), id="", run_at=0)
+        _check_options(name, call)
+        # Enqueued by nobody who could be told that the queue is full, it is not refused.
+        job = replace(self._template(call), id="", run_at=0, max_waiting=None)
         if overlap == "skip":
-            policy = replace(job.policy, unique_until_started=False)
-            job = replace(job, unique_key=f"schedule:{name}", unique_for=None, replaces=False, policy=policy)
+            # A task's own word on what is the same says it already, and of calls beside the schedule too.
+            own = job.unique_key if job.unique_for is None and not job.policy.unique_until_started else None
+            job = replace(
+                job, unique_key=own or f"schedule:{name}", unique_for=None, replaces=False,
+                policy=replace(job.policy, unique_until_started=False), survives="crash" if job.survives == "nothing" else job.survives,
+            )  # fmt: skip
         elif job.unique_for is not None or job.replaces:
             raise ConfigurationError(
                 f"schedule {name!r}: overlap='allow' and a task with Unique(within=...) or Unique(conflict='replace') do not go "
@@ -203,6 +217,23 @@ def _times(cron: str | None, every: float | timedelta | None, tz: str) -> Cron |
     if (cron is None) == (every is None):
         raise ConfigurationError('a schedule fires by cron= or every=: give one of them, e.g. cron="0 9 * * mon-fri" or every=60')
     return Every(every) if every is not None else Cron(cron or "", tz)
+
+
+def _check_options(name: str, call: AnyCall) -> None:
+    if not isinstance(call, Call):
+        raise ArgumentError(
+            f"schedule {name!r}: give a call, such as task.call(7) or task.options(queue='slow').call(7); {call!r} is none"
+        )
+    options = call.options
+    if options.id is not None or options.delay or options.run_at is not None or options.unique is not None:
+        raise ArgumentError(
+            f"schedule {name!r}: it says by itself when and how often; leave out id=, delay=, at=, unique=, debounce= and throttle= (see "
+            "overlap= and jitter=)"
+        )
+    if options.expires_at is not None:
+        raise ArgumentError(
+            f"schedule {name!r}: expires= is a moment, and each job has its own; give seconds from when it is due"
+        )
 
 
 def _checked_choice(name: str, value: Any, choices: Any) -> Any:

@@ -53,6 +53,11 @@ class QueueLimits:
         self._combine()
         return True
 
+    def with_kept(self, queue: str, text: str | None) -> Mapping[str, str]:
+        """As the store has them once this is kept, or dropped."""
+        others = {name: other for name, other in self._texts.items() if name != queue}
+        return others if text is None else {**others, queue: text}
+
     def text_of(self, queue: str, limits: Queue) -> str:
         """As the store is to keep them."""
         return json.dumps([astuple(limits), astuple(self._configured[queue])])

@@ -1,7 +1,7 @@
 """Once a second: what the store holds against this runner, and what it must be told.
 
-One round trip has four duties: cancel requests and pauses from elsewhere, progress notes on their way out, and strays. A
-stray is an attempt that the store thinks we run and that we don't know: the reply to its claim was lost. Nobody else may
+One round trip has several duties: cancel requests, pauses, limits and schedules from elsewhere, progress notes on their way out, who
+runs here where that has changed, and strays. A stray is an attempt that the store thinks we run and that we don't know: the reply to its claim was lost. Nobody else may
 touch it, since its runner lives; so we give it back.
 """
 
@@ -51,7 +51,7 @@ class Pulse:
         self._cancel = cancel  # asks for the end of an attempt here
         self._limits = limits  # told of what the store keeps
         self._schedules = schedules  # told of the version that a schedule was given last
-        self._notes: dict[str, tuple[int, Progress]] = {}  # written by note(), on any thread; swapped by _beat()
+        self._notes: dict[str, tuple[int, Progress]] = {}  # written by note(), on any thread; swapped by beat()
         self._suspects: dict[str, int] = {}  # strays of the last beat
         self.answered_at: float | None = None  # monotonic; when the store last answered a beat
         self._bell = Bell(clock)
@@ -67,7 +67,7 @@ class Pulse:
         return progress if token == job.token else None
 
     def ring(self) -> None:
-        """Beat now: a cancel was requested here."""
+        """Beat now: something was changed here that a beat finds out, or makes known."""
         self._bell.ring()
 
     def stop(self) -> None:
@@ -77,10 +77,11 @@ class Pulse:
     async def run(self) -> None:
         """Beat until stop()."""
         while not self._stopping:
-            await self._beat()
+            await self.beat()
             await self._bell.wait(INTERVAL)
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
+        """One round trip."""
         began = self._clock.monotonic()
         await self._before()
         notes, self._notes = self._notes, {}

@@ -133,6 +133,11 @@ class Runner:
         self.limits.set_here(queue, limits)
         self._apply_limits()
 
+    def keep_limits(self, queue: str, text: str | None) -> None:
+        """The store has been told of these: here they hold at once, elsewhere from the next beat on."""
+        self._limits_kept(self.limits.with_kept(queue, text))
+        self._pulse.ring()
+
     def _limits_kept(self, texts: Mapping[str, str]) -> None:
         if self.limits.keep(texts):
             self._apply_limits()
@@ -154,7 +159,7 @@ class Runner:
             await self._store.register(self.info, now=self._clock.now())
 
     def beat(self) -> None:
-        """Look for cancel requests now."""
+        """Look now for what was changed: cancel requests, pauses."""
         self._pulse.ring()
 
     def look_at_schedules(self) -> None:
@@ -217,8 +222,10 @@ class Runner:
     async def _enter(self) -> None:
         await self._store.open()
         self._signed_on = False
-        await self._sign_on()
+        await self._pulse.beat()  # signs on, and learns of pauses and limits before anything is claimed
         replayed = await self._janitor.replay()
+        if self.info.queues:
+            await self._scheduler.declare()
         self._entered = True
         logger.info(
             "asyncjobs runner %s: pid %d works %s; %d unfinished jobs of dead processes put back",

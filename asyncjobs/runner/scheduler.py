@@ -6,10 +6,9 @@ of them through for each time; the others learn of it at their next beat.
 
 from __future__ import annotations
 
-import json
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from asyncjobs.clock import Clock
@@ -18,8 +17,9 @@ from asyncjobs.job import NewJob
 from asyncjobs.runner.bell import Bell
 from asyncjobs.runner.health import Health
 from asyncjobs.schedule import Fire, Schedule, times_of
-from asyncjobs.store.base import Store
+from asyncjobs.store.base import CLOCK_STEP, Store
 
+AT_ONCE = 100  # jobs of one commit, so that no enqueue waits long behind it
 LOOK_ANYWAY = 10.0  # seconds: the wall clock may be set, or the machine have slept, while we wait by the other one
 
 
@@ -45,6 +45,8 @@ class Scheduler:
         self._told = 0  # the last version that the store has given a schedule, by its word
         self._made_known: set[str] = set()  # declared names that are in the store
         self._schedules: Sequence[Schedule] = ()  # those to fire here, as the store had them; written by run()
+        self._sound: dict[str, int] = {}  # name → version, of those whose next time this clock may have set
+        self._looked_at = 0  # ms; by the wall clock
         self._is_stale = True  # they are to be read (again); written by look() and run()
         self._bell = Bell(clock)
         self._stopping = False
@@ -69,48 +71,64 @@ class Scheduler:
         """Fire until stop()."""
         while not self._stopping:
             self._bell.quiet()
-            await self._declare()
+            await self.declare()
             if self._is_stale:
                 self._is_stale = False  # first: there may be news while they are read
                 self._schedules = [schedule for schedule in await self._store.timetable.all() if self._is_ours(schedule)]
             now = self._clock.now()
-            if fires := self._fires(now):
-                await self._fire(fires, now)
-            else:
+            if not await self._fire_all(now):
                 await self._bell.wait(self._seconds_to_next(now))
 
-    async def _declare(self) -> None:
+    async def declare(self) -> None:
+        """Have in the store what the code says."""
         now = self._clock.now()
         if new := [schedule for name, schedule in self._declared.items() if name not in self._made_known]:
             await self._store.timetable.declare([replace(one, next_at=one.times.after(now)) for one in new], now=now)
             self._made_known |= {schedule.name for schedule in new}
             self._is_stale = True
 
-    def _fires(self, now: int) -> list[Fire]:
-        fires = []
+    async def _fire_all(self, now: int) -> bool:
+        """Each that is due, some of its missed times if they are many; whether any was."""
+        if now < self._looked_at - CLOCK_STEP:
+            self._sound.clear()
+        self._looked_at = now
+        fires: list[Fire] = []
+        fired = False
         for schedule in self._schedules:
-            times, next_at = schedule.due(now)
-            if times or next_at != schedule.next_at:
-                jobs = [self._job(schedule, at) for at in times]
-                fires.append(Fire(schedule.name, schedule.version, times[-1] if times else None, next_at, jobs))
-        return fires
+            if (fire := self._fire_of(schedule, now)) is None:
+                continue
+            fires.append(fire)
+            fired = True
+            await asyncio.sleep(0)  # a year of missed times takes a while to find
+            if sum(len(one.jobs) for one in fires) >= AT_ONCE:
+                await self._fire(fires, now)
+                fires = []
+        if fires:
+            await self._fire(fires, now)
+        return fired
+
+    def _fire_of(self, schedule: Schedule, now: int) -> Fire | None:
+        times, next_at = schedule.due(now)
+        if times or next_at != schedule.next_at:
+            jobs = [self._job(schedule, at) for at in times]
+            return Fire(schedule.name, schedule.version, times[-1] if times else None, next_at, jobs)
+        if next_at is None or schedule.paused is not None or self._sound.get(schedule.name) == schedule.version:
+            return None
+        first = schedule.first_after(now)
+        if first is not None and first < next_at:
+            return Fire(schedule.name, schedule.version, None, first)
+        self._sound[schedule.name] = schedule.version
+        return None
 
     async def _fire(self, fires: Sequence[Fire], now: int) -> None:
         self._is_stale = True
-        for job in (
-            job for fire in fires for job in fire.jobs
-        ):  # before the insert: the claim that this wakes then shares its commit
+        # Before the insert: the claim that this wakes then shares its commit.
+        for job in (job for fire in fires for job in fire.jobs):
             self._ring(job.queue, job.run_at)
         await self._store.timetable.fire(fires, now=now)
 
     def _job(self, schedule: Schedule, at: int) -> NewJob:
-        """What it inserts for this time; `meta` says which time that is, which the job's own times don't when it is late."""
-        meta = json.loads(schedule.job.meta) | {
-            "schedule": schedule.name,
-            "time": datetime.fromtimestamp(at / 1000, UTC).isoformat(),
-        }
-        delay = round(schedule.jitter * self._clock.random() * 1000)
-        return replace(schedule.job, id=self._clock.new_id(), run_at=at + delay, meta=json.dumps(meta))
+        return schedule.job_at(self._clock.new_id(), at, round(schedule.jitter * self._clock.random() * 1000))
 
     def _is_ours(self, schedule: Schedule) -> bool:
         if schedule.declared is not None and schedule.name not in self._declared:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from asyncjobs.job import NewJob
-from asyncjobs.schedule import Fire, Schedule
+from asyncjobs.schedule import Fire, Schedule, is_void, moved, redeclared
 from asyncjobs.store.base import Inserted
 from asyncjobs.store.memory_data import MemoryData
 
@@ -28,17 +28,8 @@ class MemoryTimetable:
 
     async def declare(self, schedules: Sequence[Schedule], *, now: int) -> None:
         for schedule in schedules:
-            before = self._data().schedules.get(schedule.name)
-            if before is None:
-                self._keep(schedule)
-            elif before.declared != schedule.declared:
-                next_at = before.next_at if before.when == schedule.when else schedule.next_at
-                self._keep(
-                    replace(
-                        before, when=schedule.when, job=schedule.job, next_at=next_at, catch_up=schedule.catch_up,
-                        jitter=schedule.jitter, declared=schedule.declared,
-                    )
-                )  # fmt: skip
+            if (kept := redeclared(self._data().schedules.get(schedule.name), schedule)) is not None:
+                self._keep(kept)
 
     async def put(self, schedule: Schedule, *, now: int) -> bool:
         before = self._data().schedules.get(schedule.name)
@@ -57,14 +48,10 @@ class MemoryTimetable:
 
     async def _fire(self, fire: Fire, now: int) -> bool:
         schedule = self._data().schedules.get(fire.name)
-        if schedule is None or schedule.version != fire.version or schedule.paused is not None:
+        if schedule is None or is_void(schedule, fire):
             return False
         inserted = await self._insert(fire.jobs, now=now)
-        moved = replace(schedule, next_at=fire.next_at)
-        if fire.at is not None:
-            last_job = inserted[-1].id if inserted else schedule.last_job
-            moved = replace(moved, fired=schedule.fired + len(fire.jobs), last_at=fire.at, last_job=last_job)
-        self._keep(moved)
+        self._keep(moved(schedule, fire, [one.id for one in inserted]))
         return True
 
     def _keep(self, schedule: Schedule) -> None:

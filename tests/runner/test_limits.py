@@ -143,6 +143,20 @@ async def test_kept_limits_hold_in_every_process_and_over_restarts_until_the_cod
         assert first.limits("default") == second.limits("default") == Queue(1)
 
 
+async def test_kept_limits_hold_here_at_once_and_from_the_start_on(clock: FakeClock) -> None:
+    data = MemoryData()
+    for expected in (10, 3):
+        jobs = Jobs("memory:", queues={"default": Queue(10)}, clock=clock)
+        jobs._store = MemoryStore(data)
+        async with jobs.running():
+            assert jobs.limits("default").limit == expected
+            await jobs.set_limits("default", 3, keep=True)
+            assert jobs.limits("default").limit == 3
+    async with jobs.running():
+        await jobs.set_limits("default", None)
+        assert jobs.limits("default").limit == 10
+
+
 async def test_a_changed_max_waiting_and_rate_hold_at_once(clock: FakeClock) -> None:
     starts: list[int] = []
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from asyncjobs import ArgumentError, ConfigurationError, JobContext, Jobs, Pause, State, UnknownSchedule
+from asyncjobs import ArgumentError, ConfigurationError, JobContext, Jobs, Pause, Retry, State, UnknownSchedule
 from asyncjobs.cron import Every
 from asyncjobs.errors import StoreUnavailable
 from asyncjobs.job import NewJob
-from asyncjobs.schedule import AT_ONCE, Schedule, times_of
+from asyncjobs.schedule import AT_ONCE, CatchUp, Fire, Schedule, times_of
 from asyncjobs.store.memory import MemoryStore
 from asyncjobs.store.memory_data import MemoryData
 from tests.fakes import START, FakeClock
@@ -119,7 +122,7 @@ async def test_jitter_puts_the_job_off_and_not_the_next_time(jobs: Jobs, clock: 
         await clock.advance(2 * MINUTE + 30)
         found = (await jobs.list()).jobs
         assert [job.scheduled_at - START for job in found] == [130_000, 70_000]
-        assert [job.meta for job in found] == [f'{{"schedule": "{tick.name}", "time": "{at(seconds)}"}}' for seconds in (120, 60)]
+        assert [json.loads(job.meta) for job in found] == [{"schedule": tick.name, "time": at(seconds)} for seconds in (120, 60)]
 
 
 async def test_a_function_may_have_several_schedules(jobs: Jobs, clock: FakeClock) -> None:
@@ -250,6 +253,55 @@ async def test_a_clock_that_is_set_back_makes_nothing_fire_twice(jobs: Jobs, ran
         assert ran == [at(60 * n) for n in range(1, 12)]
 
 
+@pytest.mark.parametrize("catch_up", ["latest", "skip"])
+async def test_a_schedule_made_by_a_clock_that_was_ahead_fires_by_the_right_one(clock: FakeClock, catch_up: CatchUp) -> None:
+    data = MemoryData()
+    for ahead in (DAY, -DAY):
+        clock.step_wall(ahead)
+        jobs = Jobs("memory:", clock=clock)
+        jobs._store = MemoryStore(data)
+        jobs.every(minutes=1, catch_up=catch_up)(jobs.task(name="tick")(_nothing))
+        async with jobs.running():
+            await clock.advance(1 if ahead > 0 else 2 * MINUTE)
+    async with jobs.running():
+        assert (await jobs.schedules.get("tick")).fired == 2
+
+
+async def test_times_that_were_skipped_while_the_clock_was_ahead_are_fired_when_they_come(jobs: Jobs, clock: FakeClock) -> None:
+    jobs.cron("0 * * * *", catch_up="skip")(jobs.task(name="tick")(_nothing))
+    async with jobs.running():
+        clock.step_wall(DAY + 30 * MINUTE)
+        await clock.advance(11)
+        assert (await jobs.schedules.get("tick")).next_at == START + 90_000_000
+        clock.step_wall(-DAY - 30 * MINUTE)
+        await clock.advance(61 * MINUTE)
+        assert (await jobs.schedules.get("tick")).fired == 1
+
+
+async def test_many_missed_times_of_many_schedules_are_made_good_side_by_side(clock: FakeClock) -> None:
+    data, fires = MemoryData(), []
+    for start in range(2):
+        jobs = Jobs("memory:", clock=clock)
+        jobs._store = MemoryStore(data)
+        tick = jobs.task(name="tick")(_nothing)
+        for n in range(5):
+            jobs.every(seconds=1, catch_up="all", overlap="allow", name=f"s{n}")(tick)
+        if start:
+            timetable = jobs._store.timetable
+            real = timetable.fire
+
+            async def fire(given: Sequence[Fire], *, now: int, real: Any = real) -> Sequence[bool]:
+                fires.append({one.name: len(one.jobs) for one in given})
+                return await real(given, now=now)  # type: ignore[no-any-return]
+
+            timetable.fire = fire  # type: ignore[method-assign]
+        async with jobs.running():
+            await clock.advance(0.1)
+            assert {one.fired for one in await jobs.schedules.list()} == ({120} if start else {0})
+        clock.step_wall(120)
+    assert fires[:3] == [{"s0": 50, "s1": 50}, {"s2": 50, "s3": 50}, {"s4": 50}]
+
+
 async def test_a_clock_that_was_days_ahead_does_not_silence_a_schedule(jobs: Jobs, ran: list[str], clock: FakeClock) -> None:
     async with jobs.running():
         clock.step_wall(10 * DAY)
@@ -295,6 +347,57 @@ async def test_run_now_enqueues_one_and_leaves_the_times_alone(ran: list[str], j
         again = await jobs.schedules.run_now("tick")
         assert (again.id, again.created) == (handle.id, False)
         assert (await jobs.schedules.get("tick")).next_at == START + 60_000
+        await clock.advance(1)
+        assert ran == [at(1)]
+
+
+async def test_what_the_code_declares_is_there_once_the_app_has_started(ran: list[str], jobs: Jobs) -> None:
+    async with jobs.running():
+        assert [schedule.name for schedule in await jobs.schedules.list()] == ["tick"]
+
+
+async def test_a_job_of_a_schedule_has_the_key_of_its_arguments_and_expires_after_its_time(jobs: Jobs, clock: FakeClock) -> None:
+    @jobs.task(name="sync", key="customer")
+    async def sync(customer: int) -> None: ...
+
+    async with jobs.running():
+        await jobs.schedules.add("of 7", sync.options(expires=30).call(7), every=60, jitter=10, overlap="allow")
+        await clock.advance(MINUTE + 1)
+        now = await jobs.schedules.run_now("of 7")
+        for job, due in ((await now.job(), clock.now()), ((await jobs.list()).jobs[-1], START + 65_000)):
+            assert (job.key, job.run_at, job.expires_at) == ("sync#7", due, due + 30_000)
+
+
+async def test_a_task_that_is_unique_by_itself_stays_so_beside_its_schedule(jobs: Jobs, clock: FakeClock) -> None:
+    go_on = asyncio.Event()
+
+    @jobs.every(minutes=1)
+    @jobs.task(name="sweep", unique=True)
+    async def sweep() -> None:
+        await go_on.wait()
+
+    async with jobs.running():
+        await clock.advance(MINUTE + 1)
+        assert not (await sweep.enqueue()).created
+        go_on.set()
+
+
+async def test_where_one_at_a_time_is_met_is_known_also_of_what_survives_nothing(jobs: Jobs) -> None:
+    jobs.every(minutes=1)(jobs.task(name="tick", survives="nothing")(_nothing))
+    assert jobs.schedules.declared["tick"].job.survives == "crash"
+
+
+def test_whatever_the_code_says_otherwise_is_declared_otherwise() -> None:
+    said = set()
+    for given in ({}, {"key": "n"}, {"key": "n", "key_limit": 5}, {"retry": Retry(within=60)}, {"retry": Retry(within=61)}):
+        jobs = Jobs("memory:")
+
+        @jobs.every(minutes=1)
+        @jobs.task(name="tick", **given)  # type: ignore[call-overload,untyped-decorator]
+        async def tick(n: int = 1) -> None: ...
+
+        said.add(jobs.schedules.declared["tick"].declared)
+    assert len(said) == 5
 
 
 async def test_a_schedule_added_at_run_time_fires_with_its_arguments_and_outlives_a_restart(clock: FakeClock) -> None:
@@ -325,14 +428,27 @@ async def _only(jobs: Jobs, clock: FakeClock) -> Schedule:
         return schedule
 
 
-async def test_a_removed_schedule_fires_no_more(ran: list[str], running: Jobs, clock: FakeClock) -> None:
-    await clock.advance(1)
-    await running.schedules.remove("tick")
-    await clock.advance(3 * MINUTE)
-    assert ran == []
-    for gone in (running.schedules.remove, running.schedules.get, running.schedules.pause, running.schedules.run_now):
-        with pytest.raises(UnknownSchedule, match="there is no schedule 'tick'"):
-            await gone("tick")
+async def test_a_removed_schedule_fires_no_more(jobs: Jobs, clock: FakeClock) -> None:
+    ran: list[int] = []
+
+    @jobs.task(name="report")
+    async def report(customer: int) -> None:
+        ran.append(customer)
+
+    async with jobs.running() as running:
+        await running.schedules.add("tick", report.call(7), every=60)
+        await running.schedules.remove("tick")
+        await clock.advance(3 * MINUTE)
+        assert ran == []
+        for gone in (running.schedules.remove, running.schedules.get, running.schedules.pause, running.schedules.run_now):
+            with pytest.raises(UnknownSchedule, match="there is no schedule 'tick'"):
+                await gone("tick")
+
+
+async def test_what_the_code_declares_is_not_removed(ran: list[str], running: Jobs) -> None:
+    with pytest.raises(ArgumentError, match=r"declared in the code.*pause it"):
+        await running.schedules.remove("tick")
+    assert [schedule.name for schedule in await running.schedules.list()] == ["tick"]
 
 
 async def test_changes_at_once_all_count(ran: list[str], running: Jobs, clock: FakeClock) -> None:
@@ -392,6 +508,13 @@ async def test_what_can_not_fire_is_refused_where_it_is_added_or_edited(ran: lis
             await running.schedules.add("new", tick.call(), **given)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="extra"):
         await running.schedules.add("new", tick.call(extra=1), every=5)
+    for options in ({"delay": 5}, {"id": "x"}, {"unique": "x"}, {"debounce": 5}, {"at": datetime.now(UTC)}):
+        with pytest.raises(ArgumentError, match="when and how often"):
+            await running.schedules.add("new", tick.options(**options).call(), every=5)
+    with pytest.raises(ArgumentError, match="give seconds from when it is due"):
+        await running.schedules.add("new", tick.options(expires=datetime.now(UTC)).call(), every=5)
+    with pytest.raises(ArgumentError, match=r"give a call, such as task.call\(7\)"):
+        await running.schedules.add("new", tick, every=5)
     for given in ({"cron": "x"}, {"tz": "UTC"}, {"catch_up": "all"}, {"jitter": "1"}, {"cron": "@daily", "every": 5}):
         with pytest.raises(ConfigurationError):
             await running.schedules.edit("tick", **given)  # type: ignore[arg-type]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from asyncjobs.job import ATTEMPTS_KEPT, AttemptRecord, State
 from asyncjobs.outcome import Finish
 from asyncjobs.store.base import Verdict
-from asyncjobs.store.sqlite import schema
+from asyncjobs.store.sqlite import schema, uniques
 from asyncjobs.store.sqlite import statements as sql
-from asyncjobs.store.sqlite.rows import NUMBERS, askable, attempts_of, attempts_text, dumps, error_text, insert_of, progress_text
+from asyncjobs.store.sqlite.rows import NUMBERS, askable, attempts_of, attempts_text, dumps, error_text, progress_text
 from asyncjobs.store.sqlite.transaction import Transaction
 
 
@@ -21,7 +21,7 @@ def finish(transaction: Transaction, finishes: Sequence[Finish], now: int) -> li
     transaction.make_room(keys, now)
     if any([finish.follow is not None for finish in finishes]):
         applied = [finish for finish, verdict in zip(finishes, verdicts, strict=True) if verdict is Verdict.APPLIED]
-        transaction.insert([insert_of(finish.follow, now) for finish in applied if finish.follow is not None])
+        uniques.insert(transaction, [finish.follow for finish in applied if finish.follow is not None], now)
     return verdicts
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from asyncjobs.job import NewJob
 from asyncjobs.pause import Pause
-from asyncjobs.schedule import Fire, Schedule
+from asyncjobs.schedule import Fire, Schedule, is_void, moved, redeclared
 from asyncjobs.store.sqlite import statements as sql
+from asyncjobs.store.sqlite import uniques
 from asyncjobs.store.sqlite.reader import SQLiteReader
-from asyncjobs.store.sqlite.rows import askable, dumps, insert_of, policy_of, policy_text
+from asyncjobs.store.sqlite.rows import askable, dumps, policy_of, policy_text
 from asyncjobs.store.sqlite.transaction import Rank, Transaction
 from asyncjobs.store.sqlite.writer import Writer
 
@@ -63,13 +63,8 @@ def _all(cursor: sqlite3.Cursor) -> list[Schedule]:
 
 
 def _declare(transaction: Transaction, schedule: Schedule) -> None:
-    before = _named(transaction, schedule.name)
-    if before is None:
-        _keep(transaction, schedule)
-    elif before.declared != schedule.declared:
-        next_at = before.next_at if before.when == schedule.when else schedule.next_at
-        same = {"paused": before.paused, "fired": before.fired, "last_at": before.last_at, "last_job": before.last_job}
-        _keep(transaction, replace(schedule, next_at=next_at, **same))  # type: ignore[arg-type]
+    if (kept := redeclared(_named(transaction, schedule.name), schedule)) is not None:
+        _keep(transaction, kept)
 
 
 def _put(transaction: Transaction, schedule: Schedule) -> bool:
@@ -82,14 +77,10 @@ def _put(transaction: Transaction, schedule: Schedule) -> bool:
 
 def _fire(transaction: Transaction, fire: Fire, now: int) -> bool:
     schedule = _named(transaction, fire.name)
-    if schedule is None or schedule.version != fire.version or schedule.paused is not None:
+    if schedule is None or is_void(schedule, fire):
         return False
-    inserted = transaction.insert([insert_of(job, now) for job in fire.jobs])
-    moved = replace(schedule, next_at=fire.next_at)
-    if fire.at is not None:
-        last_job = inserted[-1].id if inserted else schedule.last_job
-        moved = replace(moved, fired=schedule.fired + len(fire.jobs), last_at=fire.at, last_job=last_job)
-    _keep(transaction, moved)
+    inserted = uniques.insert(transaction, fire.jobs, now)
+    _keep(transaction, moved(schedule, fire, [one.id for one in inserted]))
     return True
 
 
@@ -117,11 +108,18 @@ def _schedule_of(row: Sequence[Any]) -> Schedule:
 
 
 def _job_text(job: NewJob) -> str:
-    return dumps([job.name, job.queue, job.args, job.meta, job.priority, policy_text(job.policy), job.unique_key, job.survives])
+    return dumps(
+        [
+            job.name, job.queue, job.args, job.meta, job.priority, policy_text(job.policy), job.unique_key, job.survives, job.key,
+            job.expires_at,
+        ]
+    )  # fmt: skip
 
 
 def _job_of(text: str) -> NewJob:
-    name, queue, args, meta, priority, policy, unique_key, survives = json.loads(text)
+    name, queue, args, meta, priority, policy, unique_key, survives, *more = json.loads(text)
+    key, expires_at = more or (None, None)  # none before schema 10
     return NewJob(
-        "", name, queue, 0, args, meta, priority=priority, policy=policy_of(policy), unique_key=unique_key, survives=survives
-    )
+        "", name, queue, 0, args, meta, priority=priority, policy=policy_of(policy), unique_key=unique_key, survives=survives,
+        key=key, expires_at=expires_at,
+    )  # fmt: skip

@@ -251,6 +251,13 @@ async def test_what_follows_a_finish_is_inserted_with_it_once(store: Store, othe
     assert (await queue_stats(store)).totals[Metric.ENQUEUED] == 2
 
 
+async def test_what_follows_respects_keys_that_are_taken_for_a_time(store: Store) -> None:
+    for n in (1, 2):
+        job = await run(store, f"dies{n}")
+        await end(store, replace(failure(job), follow=new(f"alert{n}", queue="mail", unique_key="k", unique_for=9)))
+    assert [job.id for job in await everything(store) if job.queue == "mail"] == ["alert1"]
+
+
 async def test_what_follows_a_success_is_inserted_too(store: Store) -> None:
     job = await run(store, "a")
     await end(store, replace(success(job), follow=new("follow")))

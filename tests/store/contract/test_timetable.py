@@ -26,7 +26,7 @@ async def test_a_declared_schedule_is_seen_by_every_handle(store: Store, other: 
     schedule = fires_at(
         "nightly", catch_up="all", jitter=2.5, declared="as it is", paused=Pause(NOW, "ada\0", "\ud800"),
         job={
-            "args": "[1]", "meta": '{"a":1}', "priority": 3, "unique_key": "k", "survives": "crash",
+            "args": "[1]", "meta": '{"a":1}', "priority": 3, "unique_key": "k", "survives": "crash", "key": "of\0 7", "expires_at": 30_000,
             "policy": Policy(max_attempts=3, backoff=(1.0, 2.0), retry_queue="mail", timeout=9.0, keep_result=False),
         },
     )  # fmt: skip
@@ -173,6 +173,16 @@ async def test_a_fire_that_meets_a_unique_key_moves_on_and_names_the_holder(stor
     after = await scheduled(store, "a")
     assert (after.next_at, after.last_at, after.last_job) == (None, NOW + MINUTE, "j1")
     assert len(await everything(store)) == 1
+
+
+async def test_a_fire_respects_keys_that_are_taken_for_a_time(store: Store) -> None:
+    await store.timetable.declare([fires_at("a")], now=NOW)
+    for n, expected in ((1, "j1"), (2, "j1")):
+        assert await store.timetable.fire(
+            [fire(await scheduled(store, "a"), f"j{n}", unique_key="k", unique_for=9)], now=NOW
+        ) == [True]
+        assert (await scheduled(store, "a")).last_job == expected
+    assert ids(await everything(store)) == ["j1"]
 
 
 async def test_times_that_are_skipped_leave_no_trace_but_the_next(store: Store) -> None:
