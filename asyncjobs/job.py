@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum, StrEnum
 from typing import Literal
 
@@ -82,6 +83,15 @@ class AttemptRecord:
     started_at: int
     ended_at: int
     error: Error | None = None
+
+
+def kept_attempts(records: Sequence[AttemptRecord]) -> Sequence[AttemptRecord]:
+    """The last ATTEMPTS_KEPT; of those that are left out the one that began the round stays, by which `Retry(within=)` is reckoned."""
+    if len(records) <= ATTEMPTS_KEPT:
+        return records
+    last = records[-ATTEMPTS_KEPT:]
+    first = next((one for one in reversed(records) if one.number == 1), None)
+    return last if first is None or first in last else [first, *last[1:]]
 
 
 @record

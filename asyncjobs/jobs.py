@@ -505,7 +505,8 @@ class Jobs:
         return dict(zip(wanted, verdicts, strict=True))
 
     async def retry(self, ids: str | Iterable[str], *, spread: float | timedelta = 0.0) -> dict[str, bool]:
-        """Put ended jobs back to be run from their first attempt; False for what is unknown or has not ended.
+        """Put ended jobs back to be run from their first attempt, without an expiry; False for what is unknown, has not ended, or whose
+        unique key another one holds.
 
         spread: evenly over so many seconds (or a timedelta), instead of all at once.
         """

@@ -7,6 +7,7 @@ carries a Finish out and knows no policy.
 from __future__ import annotations
 
 from datetime import timedelta
+from math import inf
 from typing import assert_never
 
 from asyncjobs.errors import ConfigurationError
@@ -18,6 +19,7 @@ CRASH_DELAYS = (1.0, 10.0)  # seconds before a job whose process died under it o
 MAX_CRASHES = 3  # so many in a row, the last one alone, and the job is taken for what killed its process
 
 CANCEL = "Cancel"  # the error type of a job that was told, or said itself, why it is cancelled
+EXPIRED = "expired: no attempt was to begin any more by then (expires=)"  # why such a job is cancelled
 ABANDONED = -1  # `crashes` of a job that outlived its runner's orderly shutdown
 
 # --- what users raise ------------------------------------------------------------------------------------------------
@@ -168,9 +170,19 @@ def _failed(job: Job, word: str, error: Error, retryable: bool, retry_after: flo
     if not retryable or job.attempt >= policy.max_attempts:
         return Finish(job.id, job.token, word, State.FAILED, error=error)
     seconds = delay(policy.backoff, policy.jitter, job.attempt, chance) if retry_after is None else retry_after
-    if policy.retry_within is not None and now + _ms(seconds) > _first_began(job, now) + round(policy.retry_within * 1000):
+    again_at = now + _ms(seconds)
+    if again_at > _last_begin(job, now):
         return Finish(job.id, job.token, word, State.FAILED, error=error)
-    return _again(job, word, now + _ms(seconds), error=error, queue=policy.retry_queue)
+    return _again(job, word, again_at, error=error, queue=policy.retry_queue)
+
+
+def _last_begin(job: Job, now: int) -> float:
+    """The last moment at which an attempt may begin, ms."""
+    within = job.policy.retry_within
+    return min(
+        inf if within is None else _first_began(job, now) + round(within * 1000),
+        inf if job.expires_at is None else job.expires_at - 1,
+    )
 
 
 def _first_began(job: Job, now: int) -> int:

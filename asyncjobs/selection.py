@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from asyncjobs.clock import Clock
 from asyncjobs.errors import ConfigurationError
-from asyncjobs.job import State
 from asyncjobs.runner.runner import Runner
 from asyncjobs.store.base import Cancellation, JobQuery, Store
 
@@ -24,7 +23,8 @@ def checked_spread(spread: float | timedelta) -> int:
 
 
 class Selection:
-    """Given by `jobs.where(...)`. Each verb takes what matches as it comes to it, newest first, and says how many it has changed.
+    """Given by `jobs.where(...)`. Each verb takes what matches as it comes to it (retry: all of it first, the oldest first), and says how
+    many it has changed.
 
     Jobs that others enqueue or change meanwhile may be among them or not; one that no longer may be changed is left alone.
     """
@@ -61,7 +61,7 @@ class Selection:
         for begin in range(0, len(ids), AT_ONCE):
             some = ids[begin : begin + AT_ONCE]
             first, share = whole * begin // len(ids), whole * len(some) // len(ids)
-            count += sum(await self._store.requeue(some, now=now + first, spread=share))
+            count += sum(await self._store.requeue(some, now=self._clock.now(), due=now + first, spread=share))
         runner.ring_all()
         return count
 
@@ -78,10 +78,9 @@ class Selection:
         self._living()
         count = 0
         async for ids in self._batches(self._query):
-            waiting = [job.id for job in await self._store.get(ids) if job is not None and job.state is State.QUEUED]
-            await self._store.cancel(waiting, now=self._clock.now())
+            await self._store.cancel(ids, now=self._clock.now(), running=False)
             count += sum(await self._store.discard(ids))
-            for id in waiting:
+            for id in ids:
                 self._told(id)
         return count
 

@@ -278,7 +278,9 @@ class Task(Generic[P, T, R]):
                 same = replace(
                     same, until="finished", within=throttle, conflict="existing" if same.conflict == "replace" else same.conflict
                 )
-            return UniqueCalls(same, self.arguments, self.name)
+            # Among themselves: a call that met a job which runs, or another task's, would be lost.
+            scope = "" if debounce is None else f"debounce {self.name} "
+            return UniqueCalls(same, self.arguments, self.name, scope=scope)
         except ConfigurationError as error:
             raise ArgumentError(str(error)) from error
 

@@ -94,11 +94,12 @@ def meant(given: object, *, text_is_key: bool) -> Unique:
 class UniqueCalls:
     """Of one task: a Unique, and the key that it gives a call."""
 
-    __slots__ = ("_key", "unique")
+    __slots__ = ("_key", "_scope", "unique")
 
-    def __init__(self, unique: Unique, arguments: Arguments, task: str) -> None:
-        """Raises ConfigurationError."""
+    def __init__(self, unique: Unique, arguments: Arguments, task: str, *, scope: str = "") -> None:
+        """scope: keys with another one are others. Raises ConfigurationError."""
         self.unique = unique
+        self._scope = scope
         self._key = _key_of(unique, arguments, task)
 
     def apply(self, job: NewJob, args: tuple[object, ...], kwargs: Mapping[str, object]) -> NewJob:
@@ -109,7 +110,7 @@ class UniqueCalls:
         policy = replace(job.policy, unique_until_started=True) if unique.until == "started" else job.policy
         return replace(
             job,
-            unique_key=key,
+            unique_key=self._scope + key,
             policy=policy,
             unique_for=None if unique.seconds is None else max(round(unique.seconds * 1000), 1),
             replaces=unique.conflict == "replace",

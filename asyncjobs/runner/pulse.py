@@ -40,6 +40,7 @@ class Pulse:
         before: Callable[[], Awaitable[None]],
         schedules: Callable[[int], None],
         limits: Callable[[Mapping[str, str]], None],
+        expired: Callable[[str], None],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -50,6 +51,7 @@ class Pulse:
         self._before = before  # what must be in the store before it is asked
         self._cancel = cancel  # asks for the end of an attempt here
         self._limits = limits  # told of what the store keeps
+        self._expired = expired  # told of each job that a beat has cancelled
         self._schedules = schedules  # told of the version that a schedule was given last
         self._notes: dict[str, tuple[int, Progress]] = {}  # written by note(), on any thread; swapped by beat()
         self._suspects: dict[str, int] = {}  # strays of the last beat
@@ -97,6 +99,8 @@ class Pulse:
             self._cancel(id)
         self._schedules(beat.schedules)
         self._limits(beat.limits)
+        for id in beat.expired:
+            self._expired(id)
         self._dispatcher.set_paused(beat.paused)
         self._dispatcher.ring()  # watch() may be silent: whatever was missed is found within a beat
         await self._release_strays(beat.held, began)

@@ -16,7 +16,7 @@ from typing import Any
 from asyncjobs.clock import Clock, sleep
 from asyncjobs.errors import StoreClosed, StoreUnavailable
 from asyncjobs.job import Job, State
-from asyncjobs.outcome import Cancelled, Finish, Outcome, Released
+from asyncjobs.outcome import EXPIRED, Cancelled, Finish, Outcome, Released
 from asyncjobs.queue import Queue
 from asyncjobs.runner.attempt import Attempt, Stop, Surroundings
 from asyncjobs.runner.dead_letter import follow_up
@@ -95,7 +95,7 @@ class Runner:
             store, clock, self._dispatcher, self._ledger, runner=info.id,
             running=lambda: {id: attempt.job.token for id, attempt in self._attempts.items()}, cancel=self._cancel,
             before=self._sign_on, schedules=lambda version: self._scheduler.tell(version),
-            limits=self._limits_kept,
+            limits=self._limits_kept, expired=on_settled,
         )  # fmt: skip
         self._scheduler = Scheduler(store, clock, self.health, declared=schedules, tasks=tasks, ring=self.ring)
         self._janitor = Janitor(store, clock, retention, self._settled, follow_up(tasks, clock))
@@ -268,7 +268,7 @@ class Runner:
             return
         if job.expires_at is not None and self._clock.now() >= job.expires_at:
             self._slots.give_back(job.queue, stuck=False)
-            self._ledger.add(job, Cancelled("expired: it had not begun by the time that was set for it (expires=)"))
+            self._ledger.add(job, Cancelled(EXPIRED))
             return
         attempt = Attempt(job, task, self._around)
         self._attempts[job.id] = attempt

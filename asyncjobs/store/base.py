@@ -98,6 +98,7 @@ class Cancellation(StrEnum):
 
     CANCELLED = "cancelled"  # was queued
     REQUESTED = "requested"  # is running; its runner is told at its next beat
+    RUNNING = "running"  # is running, and goes on: only queued ones were to be cancelled
     ENDED = "ended"  # had ended before
     UNKNOWN = "unknown"
 
@@ -120,7 +121,7 @@ class Beat:
     """What the store holds against a runner: the attempts it should be running, and what it must be told.
 
     held: job id → token. cancels: ids among them with a cancel request. paused: paused queues. schedules: grows with
-    every change of the timetable. limits: queue → what `keep_limits` was given.
+    every change of the timetable. limits: queue → what `keep_limits` was given. expired: jobs that this beat has cancelled.
     """
 
     held: Mapping[str, int] = field(default_factory=dict)
@@ -128,6 +129,7 @@ class Beat:
     paused: frozenset[str] = frozenset()
     schedules: int = 0
     limits: Mapping[str, str] = field(default_factory=dict)
+    expired: Sequence[str] = ()
 
 
 # --- values of the read verbs ----------------------------------------------------------------------------------------
@@ -318,7 +320,7 @@ class Store(Reader, Protocol):
     async def register(self, runner: RunnerInfo, *, now: int) -> None:
         """Make this runner known and alive, until `retire` or its process's death. Again: replaces what was known.
 
-        Jobs held as unroutable whose task it knows become claimable, here or at its next beats.
+        Jobs of its queues that are held as unroutable and whose task it knows become claimable, here or at its next beats.
         """
 
     async def retire(self, runner: str) -> None:
@@ -328,8 +330,8 @@ class Store(Reader, Protocol):
         """Take due jobs: attempt + 1, token grown, state running, started_at = now.
 
         Per queue by run_at + PRIORITY_STEP × priority, then insertion, over all queues in that same order. Nothing from a
-        paused queue. A due job that it meets on the way and whose task no living runner knows is held as UNROUTABLE instead;
-        one that only a sibling knows is left for it, one of a paused task is held as PAUSED. Never touches a job with a hold.
+        paused queue. A due job that it meets on the way and whose task no living runner that works its queue knows is held as
+        UNROUTABLE instead; one that only such a sibling knows is left for it, one of a paused task is held as PAUSED. Never touches a job with a hold.
 
         Of one key no more than the job's `policy.key_limit` leaves, over all runners: a job that would be one too many and comes
         before the last that is taken is put aside with Hold.KEY. Of a queue with limits no more than leaves it, over all runners and with what dead ones still hold until it is settled,
@@ -346,9 +348,9 @@ class Store(Reader, Protocol):
     async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
         """End attempts; one verdict each, in order. See Finish for what applies when.
 
-        Appends an AttemptRecord (from the job's own runner, started_at and attempt), keeps the last ATTEMPTS_KEPT. A QUEUED
+        Appends an AttemptRecord (from the job's own runner, started_at and attempt), keeps the last ATTEMPTS_KEPT (see `kept_attempts`). A QUEUED
         finish with give_back lowers `attempt` by one. Terminal: finished_at = now, the hold cleared, the unique key let go
-        (None from then on). Where that makes room for others of its key, those that Hold.KEY keeps and that are among the first of their queue in claim order are let go. Either way a cancel request is answered with it: `cancel_requested` is true of running jobs only.
+        (so that another may hold it). Where that makes room for others of its key, those that Hold.KEY keeps and that are among the first of their queue in claim order are let go. Either way a cancel request is answered with it: `cancel_requested` is true of running jobs only.
         """
 
     async def beat(self, runner: str, *, now: int) -> Beat:
@@ -358,7 +360,8 @@ class Store(Reader, Protocol):
         verbs have seen, or that the history knew when it was opened, the wall clock was set back. Queued jobs are then due
         earlier: at `now` those that were due at once when they were inserted or requeued; after their pause, counted from `now`,
         those that wait for one since their last attempt. A time of its own (`scheduled_at` after `enqueued_at`) stays until
-        the first claim. The latest `now` is counted anew from there.
+        the first claim. The latest `now` is counted anew from there. And queued jobs whose `expires_at` is not after `now`, some hundred
+        at most, are cancelled with that reason, as `cancel` does.
         """
 
     async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
@@ -375,13 +378,16 @@ class Store(Reader, Protocol):
 
     # operating
 
-    async def cancel(self, ids: Sequence[str], *, now: int) -> Sequence[Cancellation]:
-        """Cancel queued jobs, ask for the end of running ones; one answer each, in order. A queued one makes room for others of its
-        key, as a finish does."""
+    async def cancel(self, ids: Sequence[str], *, now: int, running: bool = True) -> Sequence[Cancellation]:
+        """Cancel queued jobs, and if `running` ask for the end of running ones; one answer each, in order. A queued one makes room for
+        others of its key, as a finish does."""
 
-    async def requeue(self, ids: Sequence[str], *, now: int, spread: int = 0) -> Sequence[bool]:
-        """Put ended jobs back: queued, due at `now`, or evenly over the `spread` ms after it, attempt 0, crashes 0, no hold, result, error, progress and finish time
-        cleared, token and attempt records kept, no unique key any more. False where the job is unknown or has not ended."""
+    async def requeue(self, ids: Sequence[str], *, now: int, due: int | None = None, spread: int = 0) -> Sequence[bool]:
+        """Put ended jobs back: queued, due at `due` (`now` if None), or evenly over the `spread` ms after that.
+
+        Attempt 0, crashes 0, no hold; result, error, progress, finish time and expiry cleared; token and attempt records kept. Its
+        unique key is its own again. False where the job is unknown or has not ended, or another holds its unique key.
+        """
 
     async def discard(self, ids: Sequence[str]) -> Sequence[bool]:
         """Remove ended jobs; False where the job is unknown or has not ended."""

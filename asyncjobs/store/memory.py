@@ -13,8 +13,19 @@ from dataclasses import replace
 from math import inf
 
 from asyncjobs.errors import StoreClosed
-from asyncjobs.job import ATTEMPTS_KEPT, PRIORITIES, PRIORITY_STEP, AttemptRecord, Hold, Job, NewJob, Progress, State
-from asyncjobs.outcome import ABANDONED, Finish
+from asyncjobs.job import (
+    PRIORITIES,
+    PRIORITY_STEP,
+    AttemptRecord,
+    Error,
+    Hold,
+    Job,
+    NewJob,
+    Progress,
+    State,
+    kept_attempts,
+)
+from asyncjobs.outcome import ABANDONED, CANCEL, EXPIRED, Finish
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.store.base import (
@@ -84,7 +95,7 @@ class MemoryStore:
             if holder is None:
                 job = _first_record(new, now)
                 if new.unique_for is not None and new.unique_key is not None:
-                    data.taken[new.unique_key] = (new.id, now + new.unique_for)
+                    data.taken[new.unique_key] = (new.id, now, now + new.unique_for)
                 if _is_one_too_many(job, data, now):
                     job = replace(job, hold=Hold.KEY)
                     tally.held(job.queue, 1)
@@ -102,13 +113,15 @@ class MemoryStore:
             return new.id if new.id in data.jobs else None
         if new.unique_for is None:
             return data.holders.get(new.unique_key)
-        taker, until = data.taken.get(new.unique_key, ("", 0))
-        return taker if until > now else None
+        taker, since, until = data.taken.get(new.unique_key, ("", 0, 0))
+        return taker if until > now and since <= now + CLOCK_STEP else None
 
     def _refused(self, jobs: Sequence[NewJob], now: int) -> list[Inserted]:
         """The answers where a queue has no room for what is new in this batch; none where there is."""
         met = [self._holder(new, now) for new in jobs]
-        fresh = Counter(new.queue for new, holder in zip(jobs, met, strict=True) if holder is None)
+        fresh = Counter(
+            queue for queue, _ in {(n.queue, n.unique_key or n.id) for n, id in zip(jobs, met, strict=True) if id is None}
+        )
         limits = {
             new.queue: new.max_waiting for new, id in zip(jobs, met, strict=True) if id is None and new.max_waiting is not None
         }
@@ -123,7 +136,7 @@ class MemoryStore:
         self._data.put(
             replace(
                 holder, args=new.args, meta=new.meta, priority=new.priority, policy=new.policy, key=new.key, run_at=due,
-                scheduled_at=due, expires_at=new.expires_at, hold=hold,
+                scheduled_at=due if due > now else holder.enqueued_at, expires_at=new.expires_at, hold=hold,
             )
         )  # fmt: skip
         if hold is not holder.hold:
@@ -137,7 +150,7 @@ class MemoryStore:
         data, tally = self._write(now)
         data.runners[runner.id] = runner
         data.alive.add(runner.id)
-        self._unhold(runner.tasks, tally)
+        self._unhold(runner, tally)
         data.add(tally)
 
     async def retire(self, runner: str) -> None:
@@ -240,7 +253,7 @@ class MemoryStore:
                 running[job.key or ""] += 1
                 if len(mine) == limit:
                     break
-            elif not any(job.name in info.tasks for info in self._data.living()):
+            elif not any(job.name in info.tasks and queue in info.queues for info in self._data.living()):
                 held.append((job, Hold.UNROUTABLE))
         return mine, held
 
@@ -314,7 +327,15 @@ class MemoryStore:
         if self._latest_now - now > CLOCK_STEP:
             self._latest_now = now
             self._make_due_again(now)
-        data, _ = self._write(now)
+        data, tally = self._write(now)
+        expired = [
+            job
+            for job in data.jobs.values()
+            if job.state is State.QUEUED and job.expires_at is not None and job.expires_at <= now
+        ]
+        for job in expired:
+            self._cancel_queued(data.jobs[job.id], tally, now, Error(CANCEL, EXPIRED))
+        data.add(tally)
         held = {id: data.jobs[id] for id in data.running[runner]}
         return Beat(
             held={id: job.token for id, job in held.items()},
@@ -322,6 +343,7 @@ class MemoryStore:
             paused=frozenset(queue for queue, pause in data.paused.items() if pause is not None),
             schedules=data.schedule_version,
             limits=dict(data.limits),
+            expired=[job.id for job in expired],
         )
 
     def _make_due_again(self, now: int) -> None:
@@ -354,37 +376,45 @@ class MemoryStore:
 
     # --- operating
 
-    async def cancel(self, ids: Sequence[str], *, now: int) -> Sequence[Cancellation]:
+    async def cancel(self, ids: Sequence[str], *, now: int, running: bool = True) -> Sequence[Cancellation]:
         data, tally = self._write(now)
-        answers = [self._cancel(data.jobs.get(id), tally, now) for id in ids]
+        answers = [self._cancel(data.jobs.get(id), tally, now, running) for id in ids]
         data.add(tally)
         return answers
 
-    def _cancel(self, job: Job | None, tally: Tally, now: int) -> Cancellation:
+    def _cancel(self, job: Job | None, tally: Tally, now: int, running: bool) -> Cancellation:
         if job is None:
             return Cancellation.UNKNOWN
         if job.state.ended:
             return Cancellation.ENDED
+        if job.state is State.RUNNING and not running:
+            return Cancellation.RUNNING
         if job.state is State.RUNNING:
             self._data.put(replace(job, cancel_requested=True))
             return Cancellation.REQUESTED
-        tally.cancelled_queued(job.queue, job.name, retrying=job.attempt > 0, held=job.hold is not Hold.NONE, now=now)
-        self._data.put(replace(job, state=State.CANCELLED, hold=Hold.NONE, finished_at=now, unique_key=None))
-        self._make_room([job.id], tally, now)
+        self._cancel_queued(job, tally, now, job.error)
         return Cancellation.CANCELLED
 
-    async def requeue(self, ids: Sequence[str], *, now: int, spread: int = 0) -> Sequence[bool]:
+    def _cancel_queued(self, job: Job, tally: Tally, now: int, error: Error | None) -> None:
+        tally.cancelled_queued(job.queue, job.name, retrying=job.attempt > 0, held=job.hold is not Hold.NONE, now=now)
+        self._data.put(replace(job, state=State.CANCELLED, hold=Hold.NONE, finished_at=now, error=error))
+        self._make_room([job.id], tally, now)
+
+    async def requeue(self, ids: Sequence[str], *, now: int, due: int | None = None, spread: int = 0) -> Sequence[bool]:
         data, tally = self._write(now)
+        first = now if due is None else due
         back = []
         for at, id in enumerate(ids):
             job = data.jobs.get(id)
-            back.append(job is not None and job.state.ended)
-            if job is not None and job.state.ended:
+            if job is not None and (not job.state.ended or job.unique_key in data.holders):
+                job = None
+            back.append(job is not None)
+            if job is not None:
                 tally.requeued(job.queue, job.state)
                 data.put(
                     replace(
-                        job, state=State.QUEUED, run_at=now + spread * at // len(ids), attempt=0, crashes=0, result=None, error=None, progress=None,
-                        finished_at=None,
+                        job, state=State.QUEUED, run_at=first + spread * at // len(ids), attempt=0, crashes=0, result=None, error=None, progress=None,
+                        finished_at=None, expires_at=None,
                     )
                 )  # fmt: skip
         data.add(tally)
@@ -416,11 +446,11 @@ class MemoryStore:
             data.paused_tasks[task] = Pause(now, by, why)
             return
         data.paused_tasks.pop(task, None)
-        self._unhold(frozenset(), tally)
+        self._unhold(None, tally)
         data.add(tally)
 
-    def _unhold(self, tasks: frozenset[str], tally: Tally) -> None:
-        for job in self._data.unholdable(tasks):
+    def _unhold(self, runner: RunnerInfo | None, tally: Tally) -> None:
+        for job in self._data.unholdable(runner):
             self._data.put(replace(job, hold=Hold.NONE))
             tally.held(job.queue, -1)
             self._wake([job.queue])
@@ -445,7 +475,7 @@ class MemoryStore:
             data.runners = {id: info for id, info in data.runners.items() if id in data.alive or data.running[id]}
             for key in [key for key in data.history if key[0] < self._latest_now - HISTORY_KEPT]:
                 del data.history[key]
-            data.taken = {key: taken for key, taken in data.taken.items() if taken[1] > self._latest_now}
+            data.taken = {key: taken for key, taken in data.taken.items() if taken[2] > self._latest_now}
         return len(going)
 
     # --- looking
@@ -590,10 +620,10 @@ def _after(job: Job, finish: Finish, now: int) -> Job:
         crashes=finish.crashes,
         progress=finish.progress or job.progress,
         error=finish.error if finish.error is not None or to is State.SUCCEEDED else job.error,
-        attempts=(*job.attempts, record)[-ATTEMPTS_KEPT:],
+        attempts=tuple(kept_attempts([*job.attempts, record])),
     )
     if to is not State.QUEUED:
-        return replace(ended, finished_at=now, result=finish.result, hold=Hold.NONE, unique_key=None)
+        return replace(ended, finished_at=now, result=finish.result, hold=Hold.NONE)
     return replace(
         ended,
         run_at=finish.run_at if finish.run_at is not None else now,

@@ -38,7 +38,7 @@ class MemoryData:
         self.runners: dict[str, RunnerInfo] = {}
         self.alive: set[str] = set()  # runner ids; what a store on disk learns from locks
         self.generation = 0  # raised by every open
-        self.taken: dict[str, tuple[str, int]] = {}  # unique key → the job that took it for a time, and until when
+        self.taken: dict[str, tuple[str, int, int]] = {}  # unique key → the job that took it for a time, since and until when
         self.spent: dict[str, float] = {}  # queue → what its rate is spent to, as Rate.spend has it
         self.schedules: dict[str, Schedule] = {}
         self.schedule_version = 0  # the last that was given
@@ -60,7 +60,7 @@ class MemoryData:
             self.running[job.runner][job.id] = None
         else:
             insort(self.ended[job.state], (job.finished_at or 0, seq))
-        if job.unique_key is not None:
+        if job.unique_key is not None and not job.state.ended:
             self.holders[job.unique_key] = job.id
         if job.key is not None and not job.state.ended:
             self.keyed[job.key][job.id] = None
@@ -77,7 +77,7 @@ class MemoryData:
             del self.running[job.runner][job.id]
         else:
             _discard(self.ended[job.state], (job.finished_at or 0, seq))
-        if job.unique_key is not None:
+        if job.unique_key is not None and not job.state.ended:
             del self.holders[job.unique_key]
         if job.key is not None:
             self.keyed[job.key].pop(job.id, None)
@@ -114,13 +114,14 @@ class MemoryData:
         )
         return min((first for first in firsts if first is not None), default=None)
 
-    def unholdable(self, tasks: frozenset[str]) -> list[Job]:
-        """Jobs held as unroutable that somebody who knows these tasks could run, and those whose task is paused no more."""
+    def unholdable(self, runner: RunnerInfo | None) -> list[Job]:
+        """Jobs held as unroutable that this runner could run, and those whose task is paused no more."""
         held = [(hold, self.by_seq(seq)) for (_, hold, _), lines in self.queued.items() for _, seq in lines]
         return [
             job
             for hold, job in held
-            if (hold is Hold.UNROUTABLE and job.name in tasks) or (hold is Hold.PAUSED and job.name not in self.paused_tasks)
+            if (hold is Hold.UNROUTABLE and runner is not None and job.name in runner.tasks and job.queue in runner.queues)
+            or (hold is Hold.PAUSED and job.name not in self.paused_tasks)
         ]
 
     def held_in(self, queue: str, hold: Hold) -> Iterator[Job]:

@@ -473,15 +473,20 @@ class StoreMachine(RuleBasedStateMachine):
 
     # --- operating
 
-    @rule(handle=HANDLES, picks=st.lists(st.integers(0, 50), min_size=1, max_size=3))
-    def cancel(self, handle: int, picks: list[int]) -> None:
+    @rule(handle=HANDLES, picks=st.lists(st.integers(0, 50), min_size=1, max_size=3), running=st.booleans())
+    def cancel(self, handle: int, picks: list[int], running: bool) -> None:
         ids = [*self.some_ids(picks), "unknown"]
-        self.same(lambda side: side.handles[handle].cancel(ids, now=self.now))
+        self.same(lambda side: side.handles[handle].cancel(ids, now=self.now, running=running))
 
-    @rule(handle=HANDLES, picks=st.lists(st.integers(0, 50), min_size=1, max_size=3), spread=st.sampled_from([0, 3_000]))
-    def requeue(self, handle: int, picks: list[int], spread: int) -> None:
-        ids = [*self.some_ids(picks), "unknown"]
-        self.same(lambda side: side.handles[handle].requeue(ids, now=self.now, spread=spread))
+    @rule(
+        handle=HANDLES,
+        picks=st.lists(st.integers(0, 50), min_size=1, max_size=3),
+        later=st.sampled_from([None, 0, 20_000]),
+        spread=st.sampled_from([0, 3_000]),
+    )
+    def requeue(self, handle: int, picks: list[int], later: int | None, spread: int) -> None:
+        ids, due = [*self.some_ids(picks), "unknown"], None if later is None else self.now + later
+        self.same(lambda side: side.handles[handle].requeue(ids, now=self.now, due=due, spread=spread))
 
     @rule(handle=HANDLES, queue=st.sampled_from(QUEUES))
     def pause(self, handle: int, queue: str) -> None:
@@ -631,7 +636,6 @@ def _check(job: Job) -> None:
         ),
         (not job.cancel_requested or job.state is State.RUNNING, "only running jobs are asked to end"),
         (not job.state.ended or job.hold is Hold.NONE, "what has ended is not held"),
-        (not job.state.ended or job.unique_key is None, "what has ended holds no key"),
         (len(job.attempts) <= 20, "the last twenty attempts are kept"),
     ]
     for holds, what in claims:
@@ -664,6 +668,7 @@ async def _beat(side: Side, handle: int, runner: str, now: int) -> Any:
         beat.paused,
         beat.schedules,
         beat.limits,
+        sorted(beat.expired),
     )
 
 

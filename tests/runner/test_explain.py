@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asyncjobs import Jobs, Queue, Reason, Retry
+from asyncjobs import Jobs, Queue, Reason, Retry, Snooze
 from asyncjobs.store.base import Claim, RunnerInfo
 from asyncjobs.store.memory import MemoryStore
 from asyncjobs.store.memory_data import MemoryData
@@ -33,6 +33,8 @@ async def app(jobs: Jobs, clock: FakeClock) -> AsyncIterator[Jobs]:
     async def work(key: str | None = None) -> None:
         if key == "boom":
             raise ValueError
+        if key == "nap":
+            raise Snooze(60)
         await go_on.wait()
 
     async with jobs.running():
@@ -76,8 +78,8 @@ async def test_scheduled_for_later(app: Jobs) -> None:
     )
 
 
-async def test_a_retry_that_comes_after_its_expiry(app: Jobs) -> None:
-    sentence = await said(app, await put(app, "boom", expires=20), Reason.SCHEDULED)
+async def test_a_nap_that_is_over_after_its_expiry(app: Jobs) -> None:
+    sentence = await said(app, await put(app, "nap", expires=20), Reason.SCHEDULED)
     assert sentence.endswith(f"but expires before that, at {CLOCK}:20 UTC.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -70,6 +71,20 @@ async def test_no_attempt_begins_later_than_within_the_first(running: Jobs, cloc
     await running.retry(handle.id)  # its time begins anew
     await clock.advance(200)
     assert [second - began[4] for second in began[4:]] == [0, 10, 30, 60]
+
+
+async def test_a_time_for_all_attempts_holds_also_where_they_are_more_than_are_kept(running: Jobs, clock: FakeClock) -> None:
+    began: list[int] = []
+
+    @running.task(retry=Retry(attempts=1000, backoff=0.5, jitter=0, within=30))
+    async def call() -> None:
+        began.append(clock.now())
+        raise ValueError
+
+    handle = await call.enqueue()
+    await clock.advance(100)
+    assert await handle.status() is State.FAILED
+    assert began[-1] - began[0] == 30_000
 
 
 @pytest.mark.parametrize("given", [{"within": 0}, {"within": True}, {"within": "1"}, {"within": 10**10}, {"after": 5}])
@@ -164,15 +179,37 @@ async def test_a_job_that_has_not_begun_by_its_time_is_cancelled_with_the_reason
     assert await late.status() is State.SUCCEEDED
 
 
-async def test_a_retry_that_comes_too_late_is_not_begun(running: Jobs, clock: FakeClock) -> None:
-    @running.task(retry=Retry(5, backoff=10, jitter=0))
-    async def work() -> None:
-        raise ValueError
+async def test_a_failure_whose_retry_would_come_too_late_is_the_last(running: Jobs, clock: FakeClock) -> None:
+    told: list[str] = []
 
-    handle = await work.options(expires=5).enqueue()
+    @running.task
+    async def tell(error: str) -> None:
+        told.append(error)
+
+    @running.task(retry=Retry(5, backoff=10, jitter=0), on_dead=tell)
+    async def work() -> None:
+        raise ValueError("as ever")
+
+    handle = await work.options(expires=15).enqueue()
     await clock.advance(30)
     job = await handle.job()
-    assert (job.state, [record.outcome for record in job.attempts]) == (State.CANCELLED, ["failed", "cancelled"])
+    assert (job.state, [record.outcome for record in job.attempts]) == (State.FAILED, ["failed", "failed"])
+    assert told == ["ValueError: as ever"]
+    assert await running.retry(handle.id) == {handle.id: True}  # without its expiry
+    await clock.advance(60)
+    assert len((await handle.job()).attempts) == 7
+
+
+async def test_who_waits_for_a_job_that_expires_is_told_in_time(running: Jobs, clock: FakeClock) -> None:
+    @running.task(queue="one")
+    async def work() -> None: ...
+
+    await running.pause("one")
+    waiting = asyncio.ensure_future((await work.options(expires=5).enqueue()).result())
+    await clock.advance(6.1)
+    assert waiting.done()
+    with pytest.raises(JobCancelled, match="no attempt was to begin any more"):
+        await waiting
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ class _Search:
     transaction: Transaction
     claim: Claim
     now: int
-    foreign: Callable[[], frozenset[str]]  # tasks that living siblings know
+    foreign: Callable[[str], frozenset[str]]  # tasks that living siblings know which work this queue
     found: list[Candidate] = field(default_factory=list)
     next_due: int | None = None
     paused_tasks: frozenset[str] = frozenset()
@@ -95,7 +95,7 @@ class _Search:
             if stopped := [seq for seq, name in strange if name in self.paused_tasks][: self.may_hold]:
                 self._hold(queue, Hold.PAUSED, stopped)
             strange = [(seq, name) for seq, name in strange if name not in self.paused_tasks]
-            skip |= self.foreign() & {name for _, name in strange} if strange else frozenset()
+            skip |= self.foreign(queue) & {name for _, name in strange} if strange else frozenset()
             nobodys = [seq for seq, name in strange if name not in skip][: self.may_hold]
             if nobodys:
                 self._hold(queue, Hold.UNROUTABLE, nobodys)
@@ -142,7 +142,7 @@ class _Search:
             self.next_due = run_at
 
 
-def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, foreign: Callable[[], frozenset[str]]) -> Claimed:
+def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, foreign: Callable[[str], frozenset[str]]) -> Claimed:
     """See Store.claim. floor: the least token of this generation."""
     now = max(now, transaction.now)
     paused = _paused(transaction)

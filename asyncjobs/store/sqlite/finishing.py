@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asyncjobs.job import ATTEMPTS_KEPT, AttemptRecord, State
+from asyncjobs.job import AttemptRecord, State, kept_attempts
 from asyncjobs.outcome import Finish
 from asyncjobs.store.base import Verdict
 from asyncjobs.store.sqlite import schema, uniques
@@ -70,14 +70,14 @@ def _one(transaction: Transaction, finish: Finish, keys: dict[str, None], now: i
     attempt_after = attempt - (finish.give_back and not ended)
     hold = 0 if ended else finish.hold.value
     record = AttemptRecord(attempt, finish.outcome, runner, started_at, now, finish.error)
-    records = [*attempts_of(attempts), record][-ATTEMPTS_KEPT:] if attempts else [record]
+    records = kept_attempts([*attempts_of(attempts), record]) if attempts else [record]
     keeps_error = finish.error is None and to is not State.SUCCEEDED
     transaction.cursor.execute(
         sql.FINISH,
         (
             NUMBERS[to], queue_after, None if ended else finish.run_at, attempt_after, finish.crashes, hold,
             now if ended else None, finish.result if ended else None, error if keeps_error else error_text(finish.error),
-            attempts_text(records), progress_text(finish.progress) if finish.progress else None, ended, seq,
+            attempts_text(records), progress_text(finish.progress) if finish.progress else None, seq,
         ),
     )  # fmt: skip
     if not ended:

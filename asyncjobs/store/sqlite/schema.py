@@ -138,8 +138,14 @@ DROP INDEX jobs_keyed;
 CREATE INDEX jobs_keyed ON jobs (key, state, hold, queue, priority, run_at) WHERE key IS NOT NULL
 """
 
+# What expires; and since when a unique key is taken, for clocks that are set back.
+_TIMES = """
+CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE state = 0 AND expires_at IS NOT NULL;
+ALTER TABLE taken_keys ADD COLUMN since INTEGER NOT NULL DEFAULT 0
+"""
+
 MIGRATIONS: tuple[str, ...] = (
-    _FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS, _KEYS_BY_QUEUE,
+    _FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS, _KEYS_BY_QUEUE, _TIMES,
 )  # fmt: skip
 VERSION = len(MIGRATIONS)
 

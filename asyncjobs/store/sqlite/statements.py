@@ -29,7 +29,8 @@ SELECT seq, key, queue, hold FROM jobs
 WHERE unique_key = ? AND unique_key IS NOT NULL AND state < 2 AND state = 0 AND attempt = 0 AND token = 0 AND name = ?
 """
 REPLACE = """
-UPDATE jobs SET args = ?, meta = ?, priority = ?, policy = ?, key = ?, run_at = ?, scheduled_at = ?, expires_at = ?, hold = ? WHERE seq = ?
+UPDATE jobs SET args = ?, meta = ?, priority = ?, policy = ?, key = ?, run_at = ?, scheduled_at = coalesce(?, enqueued_at), expires_at = ?, hold = ?
+WHERE seq = ?
 """
 HOLDER = "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND state < 2"
 
@@ -88,7 +89,7 @@ HOLD = "UPDATE jobs SET hold = ? WHERE seq IN (SELECT value FROM json_each(?))"
 TAKEN = "SELECT seq, state, token, attempt, queue, name, runner, started_at, cancel_requested, error, attempts, key FROM jobs WHERE id = ?"
 FINISH = """
 UPDATE jobs SET state = ?, queue = ?, run_at = coalesce(?, run_at), attempt = ?, crashes = ?, hold = ?, cancel_requested = 0,
-    finished_at = ?, result = ?, error = ?, attempts = ?, progress = coalesce(?, progress), unique_key = CASE WHEN ? THEN NULL ELSE unique_key END
+    finished_at = ?, result = ?, error = ?, attempts = ?, progress = coalesce(?, progress)
 WHERE seq = ?
 """
 # the unique index on id, then the primary key: FINISH for what nearly every job comes to, a first attempt that succeeds
@@ -98,19 +99,26 @@ FROM json_each(:ends) CROSS JOIN jobs ON jobs.id = json_extract(value, '$[1]')
 WHERE token = json_extract(value, '$[2]') AND state = 1 AND attempts IS NULL
 """
 SUCCEED = """
-UPDATE jobs SET state = 2, crashes = 0, hold = 0, cancel_requested = 0, finished_at = :now, error = NULL, unique_key = NULL,
+UPDATE jobs SET state = 2, crashes = 0, hold = 0, cancel_requested = 0, finished_at = :now, error = NULL,
     result = json_extract(value, '$[1]'), attempts = json_array(json_array(attempt, 'succeeded', runner, started_at, :now, NULL))
 FROM json_each(:ends) WHERE seq = json_extract(value, '$[0]')
 """
-CANCEL_QUEUED = "UPDATE jobs SET state = 4, hold = 0, finished_at = ?, unique_key = NULL WHERE seq = ?"
+CANCEL_QUEUED = "UPDATE jobs SET state = 4, hold = 0, finished_at = ?, error = coalesce(?, error) WHERE seq = ?"
 CANCEL_RUNNING = "UPDATE jobs SET cancel_requested = 1 WHERE seq = ?"
-TO_CANCEL = "SELECT seq, state, queue, name, attempt, hold, key FROM jobs WHERE id = ?"
+TO_CANCEL = "SELECT seq, state, queue, name, attempt, hold, key, unique_key FROM jobs WHERE id = ?"
 REQUEUE = """
-UPDATE jobs SET state = 0, run_at = ?, attempt = 0, crashes = 0, result = NULL, error = NULL, progress = NULL, finished_at = NULL
+UPDATE jobs SET state = 0, run_at = ?, attempt = 0, crashes = 0, result = NULL, error = NULL, progress = NULL, finished_at = NULL,
+    expires_at = NULL
 WHERE seq = ?
 """
 ABANDON = "UPDATE jobs SET crashes = ? WHERE id = ? AND token = ? AND state = 1"
 NOTE = "UPDATE jobs SET progress = ? WHERE id = ? AND token = ? AND state = 1"
+
+# jobs_expiring
+EXPIRED = """
+SELECT seq, id, queue, name, attempt, hold, key FROM jobs
+WHERE state = 0 AND expires_at IS NOT NULL AND expires_at <= ? ORDER BY expires_at LIMIT ?
+"""
 
 # jobs_held
 ALONE = "SELECT seq, run_at, priority, queue, name, key, policy FROM jobs WHERE state = 0 AND hold = 2 AND hold <> 0 LIMIT 1000"
@@ -118,11 +126,13 @@ ANY_UNROUTABLE = "SELECT 1 FROM jobs WHERE state = 0 AND hold = 1 AND hold <> 0 
 UNKNOWN_TASKS = """
 SELECT name, count(*) FROM (SELECT name FROM jobs WHERE state = 0 AND hold = 1 AND hold <> 0 LIMIT ?) GROUP BY name
 """
-UNHOLD = """
+_UNHOLD = """
 UPDATE jobs SET hold = 0 WHERE seq IN (
-    SELECT seq FROM jobs WHERE state = 0 AND hold = ? AND hold <> 0 AND name IN (SELECT value FROM json_each(?)) LIMIT ?
+    SELECT seq FROM jobs WHERE state = 0 AND hold = {hold} AND hold <> 0 AND name IN (SELECT value FROM json_each(:tasks)){queues} LIMIT :limit
 ) RETURNING queue
 """
+UNHOLD_KNOWN = _UNHOLD.format(hold=1, queues=" AND queue IN (SELECT value FROM json_each(:queues))")
+UNHOLD_RESUMED = _UNHOLD.format(hold=4, queues="")
 
 # jobs_keyed; how many of one key come before a new one of this queue: those that run anywhere, and of those that are due there and
 # not held as many as matter. before: the claim order of the new one
@@ -232,8 +242,11 @@ REMOVE_SCHEDULE = "DELETE FROM schedules WHERE name = ?"
 NEXT_VERSION = "UPDATE counters SET n = n + 1 WHERE queue = '' AND key = 'schedules' RETURNING n"
 LAST_VERSION = "SELECT n FROM counters WHERE queue = '' AND key = 'schedules'"
 
-TAKER = "SELECT id FROM taken_keys WHERE key = ? AND until > ?"
-TAKE = "INSERT INTO taken_keys VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id, until = excluded.until"
+TAKER = "SELECT id FROM taken_keys WHERE key = ? AND until > ? AND since <= ?"
+TAKE = """
+INSERT INTO taken_keys (key, id, until, since) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET id = excluded.id, until = excluded.until, since = excluded.since
+"""
 FREE = "DELETE FROM taken_keys WHERE until <= ?"
 
 QUEUED_OF = "SELECT n FROM counters WHERE queue = ? AND key = 'queued'"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from asyncjobs.clock import Clock, SystemClock, pause
 from asyncjobs.errors import StoreClosed, StoreUnavailable
-from asyncjobs.job import PRIORITIES, Hold, Job, NewJob, Progress, State
-from asyncjobs.outcome import ABANDONED, Finish
+from asyncjobs.job import PRIORITIES, Error, Job, NewJob, Progress, State
+from asyncjobs.outcome import ABANDONED, CANCEL, EXPIRED, Finish
 from asyncjobs.spawn import spawn
 from asyncjobs.store.base import (
     CLOCK_STEP,
@@ -44,6 +44,7 @@ from asyncjobs.store.sqlite.rows import (
     STATES,
     askable,
     dumps,
+    error_text,
     insert_of,
     progress_text,
 )
@@ -55,6 +56,7 @@ from asyncjobs.store.sqlite.writer import Writer
 
 logger = logging.getLogger("asyncjobs.store")
 
+EXPIRED_AT_ONCE = 500  # jobs that one beat cancels
 PAGES_GIVEN_BACK = 256  # of the file, with each batch that is pruned
 UNHOLD_AT_ONCE = 5_000  # rows
 ACCEPTED_AT_ONCE = 10_000  # operations: how far unacknowledged inserts may run ahead of the disk
@@ -202,7 +204,7 @@ class SQLiteStore:
 
         def act(transaction: Transaction) -> None:
             transaction.cursor.execute(sql.REGISTER, row)
-            _unhold(transaction, runner.tasks)
+            _unhold(transaction, runner)
 
         await writer.submit(Rank.CHANGE, act, synced=True, now=now)
         self._runners[runner.id] = runner
@@ -224,7 +226,9 @@ class SQLiteStore:
     async def claim(self, claim: Claim, *, now: int) -> Claimed:
         return await self._writing(now).submit(  # type: ignore[no-any-return]
             Rank.CLAIM,
-            lambda t: claiming.claim(t, claim, now, floor=self._floor, foreign=lambda: self._tasks_elsewhere(t, claim.runner)),
+            lambda t: claiming.claim(
+                t, claim, now, floor=self._floor, foreign=lambda queue: self._tasks_elsewhere(t, claim.runner, queue)
+            ),
             synced=False,
             rows=sum(claim.wants.values()),
         )
@@ -234,11 +238,13 @@ class SQLiteStore:
             Rank.CLAIM, lambda t: claiming.claim_alone(t, claim, now, floor=self._floor), synced=False
         )
 
-    def _tasks_elsewhere(self, transaction: Transaction, runner: str) -> frozenset[str]:
-        """What living runners other than this one know; on the thread."""
-        rows = transaction.cursor.execute("SELECT id, tasks FROM runners WHERE id <> ?", (runner,)).fetchall()
+    def _tasks_elsewhere(self, transaction: Transaction, runner: str, queue: str) -> frozenset[str]:
+        """What living runners other than this one know that work this queue; on the thread."""
+        rows = transaction.cursor.execute("SELECT id, tasks, queues FROM runners WHERE id <> ?", (runner,)).fetchall()
         alive = self._judge(transaction.cursor)
-        return frozenset(name for id, tasks in rows if alive(id) for name in json.loads(tasks))
+        return frozenset(
+            name for id, tasks, queues in rows if queue in json.loads(queues) and alive(id) for name in json.loads(tasks)
+        )
 
     async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
         return await self._writing(now).submit(  # type: ignore[no-any-return]
@@ -260,8 +266,9 @@ class SQLiteStore:
             if stepped:
                 _make_due(transaction, now)
             if info is not None:
-                _unhold(transaction, info.tasks)
+                _unhold(transaction, info)
             _unhold_resumed(transaction)
+            expired = _expire(transaction, now)
             held = transaction.cursor.execute(sql.HELD, (askable(runner),)).fetchall()
             return Beat(
                 held={id: token for id, token, _ in held},
@@ -269,6 +276,7 @@ class SQLiteStore:
                 paused=frozenset(queue for (queue,) in transaction.cursor.execute(sql.PAUSED)),
                 schedules=last_version(transaction.cursor),
                 limits=dict(transaction.cursor.execute(sql.KEPT_LIMITS).fetchall()),
+                expired=expired,
             )
 
         beat: Beat = await writer.submit(Rank.CHANGE, act, synced=False)
@@ -303,14 +311,16 @@ class SQLiteStore:
 
     # --- operating
 
-    async def cancel(self, ids: Sequence[str], *, now: int) -> Sequence[Cancellation]:
+    async def cancel(self, ids: Sequence[str], *, now: int, running: bool = True) -> Sequence[Cancellation]:
         return await self._writing(now).submit(  # type: ignore[no-any-return]
-            Rank.CHANGE, lambda t: [_cancel(t, id, now) for id in ids], synced=True, now=now, rows=len(ids)
+            Rank.CHANGE, lambda t: [_cancel(t, id, now, running) for id in ids], synced=True, now=now, rows=len(ids)
         )
 
-    async def requeue(self, ids: Sequence[str], *, now: int, spread: int = 0) -> Sequence[bool]:
+    async def requeue(self, ids: Sequence[str], *, now: int, due: int | None = None, spread: int = 0) -> Sequence[bool]:
+        first = now if due is None else due
+
         def act(transaction: Transaction) -> list[bool]:
-            return [_requeue(transaction, id, now + spread * at // len(ids)) for at, id in enumerate(ids)]
+            return [_requeue(transaction, id, first + spread * at // len(ids)) for at, id in enumerate(ids)]
 
         return await self._writing(now).submit(Rank.CHANGE, act, synced=True, now=now, rows=len(ids))  # type: ignore[no-any-return]
 
@@ -410,29 +420,47 @@ class SQLiteStore:
 # --- what the verbs do, on the writer's thread ---------------------------------------------------------------------------
 
 
-def _cancel(transaction: Transaction, id: str, now: int) -> Cancellation:
+def _cancel(transaction: Transaction, id: str, now: int, running: bool) -> Cancellation:
     row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
     if row is None:
         return Cancellation.UNKNOWN
-    seq, state, queue, name, attempt, hold, key = row
+    seq, state, queue, name, attempt, hold, key, _ = row
     if state >= schema.SUCCEEDED:
         return Cancellation.ENDED
+    if state == schema.RUNNING and not running:
+        return Cancellation.RUNNING
     if state == schema.RUNNING:
         transaction.cursor.execute(sql.CANCEL_RUNNING, (seq,))
         return Cancellation.REQUESTED
-    transaction.cursor.execute(sql.CANCEL_QUEUED, (now, seq))
-    transaction.tally.cancelled_queued(queue, name, retrying=attempt > 0, held=hold != 0, now=now)
-    if key is not None:
-        transaction.make_room([key], now)
+    _cancel_queued(transaction, seq, queue, name, attempt, hold, key, now)
     return Cancellation.CANCELLED
 
 
-def _requeue(transaction: Transaction, id: str, now: int) -> bool:
+def _cancel_queued(
+    transaction: Transaction, seq: int, queue: str, name: str, attempt: int, hold: int, key: str | None, now: int, why: str = ""
+) -> None:
+    transaction.cursor.execute(sql.CANCEL_QUEUED, (now, error_text(Error(CANCEL, why)) if why else None, seq))
+    transaction.tally.cancelled_queued(queue, name, retrying=attempt > 0, held=hold != 0, now=now)
+    if key is not None:
+        transaction.make_room([key], now)
+
+
+def _expire(transaction: Transaction, now: int) -> list[str]:
+    """Cancel what must not begin any more; which jobs that were."""
+    rows = transaction.cursor.execute(sql.EXPIRED, (now, EXPIRED_AT_ONCE)).fetchall()
+    for seq, _, queue, name, attempt, hold, key in rows:
+        _cancel_queued(transaction, seq, queue, name, attempt, hold, key, now, why=EXPIRED)
+    return [id for _, id, *_ in rows]
+
+
+def _requeue(transaction: Transaction, id: str, due: int) -> bool:
     row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
     if row is None or row[1] < schema.SUCCEEDED:
         return False
-    seq, state, queue, *_ = row
-    transaction.cursor.execute(sql.REQUEUE, (now, seq))
+    seq, state, queue, *_, unique_key = row
+    if unique_key is not None and transaction.cursor.execute(sql.HOLDER, (unique_key,)).fetchone():
+        return False
+    transaction.cursor.execute(sql.REQUEUE, (due, seq))
     transaction.tally.requeued(queue, STATES[state])
     transaction.woken.add(queue)
     return True
@@ -450,22 +478,22 @@ def _make_due(transaction: Transaction, now: int) -> None:
     transaction.make_room([key for (key,) in transaction.cursor.execute(sql.HELD_KEYS).fetchall()], now)
 
 
-def _unhold(transaction: Transaction, tasks: frozenset[str]) -> None:
-    """Give back to the queues what was held for want of somebody who knows these tasks."""
+def _unhold(transaction: Transaction, runner: RunnerInfo) -> None:
+    """Give back to the queues of this runner what was held for want of somebody who knows its tasks."""
     if transaction.cursor.execute(sql.ANY_UNROUTABLE).fetchone() is not None:
-        _let_go(transaction, Hold.UNROUTABLE, claiming.names_text(tasks))
+        _let_go(transaction, sql.UNHOLD_KNOWN, tasks=claiming.names_text(runner.tasks), queues=dumps(list(runner.queues)))
 
 
 def _unhold_resumed(transaction: Transaction) -> None:
     """Give back what was held while its task was paused."""
     for (task,) in transaction.cursor.execute(sql.RESUMED_TASKS).fetchall():
-        if _let_go(transaction, Hold.PAUSED, dumps([task])) < UNHOLD_AT_ONCE:
+        if _let_go(transaction, sql.UNHOLD_RESUMED, tasks=dumps([task])) < UNHOLD_AT_ONCE:
             transaction.cursor.execute(sql.FORGET_RESUMED, (task,))
 
 
-def _let_go(transaction: Transaction, hold: Hold, names: str) -> int:
-    """Up to UNHOLD_AT_ONCE of these tasks' jobs that are held so; how many there were."""
-    queues = transaction.cursor.execute(sql.UNHOLD, (hold.value, names, UNHOLD_AT_ONCE)).fetchall()
+def _let_go(transaction: Transaction, statement: str, **of: str) -> int:
+    """Up to UNHOLD_AT_ONCE of these jobs; how many there were."""
+    queues = transaction.cursor.execute(statement, {**of, "limit": UNHOLD_AT_ONCE}).fetchall()
     for (queue,) in queues:
         transaction.tally.held(queue, -1)
         transaction.woken.add(queue)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asyncjobs.job import Hold, NewJob, State
-from asyncjobs.store.base import Inserted
+from asyncjobs.store.base import CLOCK_STEP, Inserted
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.rows import askable, insert_of, policy_text
 from asyncjobs.store.sqlite.transaction import Transaction
@@ -25,7 +25,11 @@ def _met(transaction: Transaction, job: NewJob, now: int) -> str | None:
     execute = transaction.cursor.execute
     if execute(sql.WHEN_INSERTED, (askable(job.id),)).fetchone():
         return job.id
-    found = execute(sql.TAKER, (job.unique_key, now)) if job.unique_for is not None else execute(sql.HOLDER, (job.unique_key,))
+    found = (
+        execute(sql.TAKER, (job.unique_key, now, now + CLOCK_STEP))
+        if job.unique_for is not None
+        else execute(sql.HOLDER, (job.unique_key,))
+    )
     row = found.fetchone()
     return None if row is None else str(row[0])
 
@@ -36,7 +40,9 @@ def _are_too_many(transaction: Transaction, new: Sequence[NewJob]) -> bool:
     for queue, limit in {job.queue: job.max_waiting for job in new if job.max_waiting is not None}.items():
         ((counted,),) = transaction.cursor.execute(sql.QUEUED_OF, (queue,)).fetchall() or [(0,)]
         queued = counted + transaction.tally.counters.get((queue, State.QUEUED), 0)
-        if queued + sum(job.queue == queue for job in new) > limit:
+        # Of several with one unique key the first is new, and the others meet it.
+        fresh = {job.unique_key or job.id for job in new if job.queue == queue}
+        if queued + len(fresh) > limit:
             return True
     return False
 
@@ -45,11 +51,11 @@ def _insert(transaction: Transaction, job: NewJob, now: int) -> Inserted:
     execute = transaction.cursor.execute
     if execute(sql.WHEN_INSERTED, (askable(job.id),)).fetchone():
         return Inserted(job.id, False)
-    if job.unique_for is not None and (taker := execute(sql.TAKER, (job.unique_key, now)).fetchone()):
+    if job.unique_for is not None and (taker := execute(sql.TAKER, (job.unique_key, now, now + CLOCK_STEP)).fetchone()):
         return Inserted(taker[0], False)
     [inserted] = transaction.insert([insert_of(job, now)])
     if job.unique_for is not None:
-        execute(sql.TAKE, (job.unique_key, inserted.id, now + job.unique_for))
+        execute(sql.TAKE, (job.unique_key, inserted.id, now + job.unique_for, now))
     if job.replaces and not inserted.created:
         _replace(transaction, job, now)
     return inserted
@@ -65,7 +71,18 @@ def _replace(transaction: Transaction, job: NewJob, now: int) -> None:
     kept = Hold.NONE if hold == Hold.KEY else Hold(hold)  # which the next claim finds out anew
     transaction.cursor.execute(
         sql.REPLACE,
-        (job.args, job.meta, job.priority, policy_text(job.policy), job.key, due, due, job.expires_at, kept.value, seq),
+        (
+            job.args,
+            job.meta,
+            job.priority,
+            policy_text(job.policy),
+            job.key,
+            due,
+            due if due > now else None,
+            job.expires_at,
+            kept.value,
+            seq,
+        ),
     )
     if kept != hold:
         transaction.tally.held(queue, -1)

@@ -130,15 +130,15 @@ class WatchedStore:
         self._trap.passing("after orphans")
         return orphans
 
-    async def cancel(self, ids: Sequence[str], *, now: int) -> Sequence[Cancellation]:
+    async def cancel(self, ids: Sequence[str], *, now: int, running: bool = True) -> Sequence[Cancellation]:
         self._trap.passing("before cancel")
-        answers = await self._inner.cancel(ids, now=now)
+        answers = await self._inner.cancel(ids, now=now, running=running)
         self._trap.passing("after cancel")
         return answers
 
-    async def requeue(self, ids: Sequence[str], *, now: int, spread: int = 0) -> Sequence[bool]:
+    async def requeue(self, ids: Sequence[str], *, now: int, due: int | None = None, spread: int = 0) -> Sequence[bool]:
         self._trap.passing("before requeue")
-        answers = await self._inner.requeue(ids, now=now, spread=spread)
+        answers = await self._inner.requeue(ids, now=now, due=due, spread=spread)
         self._trap.passing("after requeue")
         return answers
 

@@ -50,11 +50,11 @@ class MarkedStore(SQLiteStore):
     async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
         return await self._marked("finish", (list(finishes), now), super().finish(finishes, now=now))
 
-    async def cancel(self, ids: Sequence[str], *, now: int) -> Sequence[Cancellation]:
-        return await self._marked("cancel", (list(ids), now), super().cancel(ids, now=now))
+    async def cancel(self, ids: Sequence[str], *, now: int, running: bool = True) -> Sequence[Cancellation]:
+        return await self._marked("cancel", (list(ids), now), super().cancel(ids, now=now, running=running))
 
-    async def requeue(self, ids: Sequence[str], *, now: int, spread: int = 0) -> Sequence[bool]:
-        return await self._marked("requeue", (list(ids), now), super().requeue(ids, now=now, spread=spread))
+    async def requeue(self, ids: Sequence[str], *, now: int, due: int | None = None, spread: int = 0) -> Sequence[bool]:
+        return await self._marked("requeue", (list(ids), now), super().requeue(ids, now=now, due=due, spread=spread))
 
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         return await self._marked("prune", dict(ended_before), super().prune(ended_before, limit=limit))

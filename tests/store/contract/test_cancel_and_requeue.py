@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from asyncjobs.job import Hold, Progress, State
+from asyncjobs.job import Error, Hold, Progress, State
+from asyncjobs.outcome import CANCEL, EXPIRED
 from asyncjobs.store.base import Cancellation, Inserted, Metric, Store
-from tests.store.acts import BOOM, NOW, end, failure, ids, new, one, put, queue_stats, retry, run, sign_on, success, take
+from tests.store.acts import BOOM, MINUTE, NOW, end, failure, ids, new, one, put, queue_stats, retry, run, sign_on, success, take
 
 
 async def test_a_queued_job_is_cancelled_at_once(store: Store, other: Store) -> None:
@@ -64,12 +65,12 @@ async def test_requeue_keeps_the_token_and_the_attempts(store: Store) -> None:
 
 
 async def test_requeue_clears_what_the_last_life_left(store: Store) -> None:
-    job = await run(store, "a", unique_key="k")
+    job = await run(store, "a", expires_at=NOW + 9)
     await store.note({"a": (job.token, Progress(1))})
     await end(store, success(job, result="7", error=BOOM))
     await store.requeue(["a"], now=NOW)
     back = await one(store, "a")
-    assert (back.result, back.error, back.progress, back.finished_at, back.unique_key) == (None,) * 5
+    assert (back.result, back.error, back.progress, back.finished_at, back.expires_at) == (None,) * 5
     assert (back.crashes, back.hold, back.cancel_requested) == (0, Hold.NONE, False)
     assert (back.enqueued_at, back.scheduled_at) == (NOW, NOW)
 
@@ -95,11 +96,54 @@ async def test_requeue_of_a_cancelled_job_is_not_cancelled_again(store: Store) -
     assert (await one(store, "a")).state is State.QUEUED
 
 
-async def test_requeue_takes_no_unique_key_again(store: Store) -> None:
+async def test_requeue_holds_its_unique_key_again(store: Store) -> None:
     await end(store, success(await run(store, "a", unique_key="k")))
-    assert list(await store.insert([new("b", unique_key="k")], now=NOW)) == [Inserted("b", True)]
     assert await store.requeue(["a"], now=NOW) == [True]
-    assert list(await store.insert([new("c", unique_key="k")], now=NOW)) == [Inserted("b", False)]
+    assert list(await store.insert([new("b", unique_key="k")], now=NOW)) == [Inserted("a", False)]
+
+
+async def test_requeue_is_false_where_another_holds_its_unique_key(store: Store) -> None:
+    for id in ("a", "b"):
+        await end(store, failure(await run(store, id, unique_key="k")))
+    assert await store.requeue(["a", "b"], now=NOW) == [True, False]
+    [a] = await take(store)
+    assert await store.requeue(["b"], now=NOW) == [False]
+    await end(store, success(a))
+    assert await store.requeue(["b"], now=NOW) == [True]
+
+
+async def test_requeue_for_later_leaves_the_clock_alone(store: Store) -> None:
+    await sign_on(store)
+    for id in "ab":
+        await end(store, success(await run(store, id)))
+    await store.requeue(["a", "b"], now=NOW, due=NOW + MINUTE, spread=2000)
+    await store.beat("r1", now=NOW)
+    assert [(await one(store, id)).run_at - NOW for id in "ab"] == [MINUTE, MINUTE + 1000]
+    assert await take(store) == []
+
+
+async def test_cancel_of_queued_ones_alone_leaves_those_that_run(store: Store) -> None:
+    running = await run(store, "running")
+    await put(store, "queued")
+    answers = await store.cancel(["running", "queued"], now=NOW, running=False)
+    assert answers == [Cancellation.RUNNING, Cancellation.CANCELLED]
+    assert await one(store, "running") == running
+
+
+async def test_a_beat_cancels_what_has_expired_and_makes_room(store: Store) -> None:
+    await sign_on(store)
+    await put(store, "soon", "late", key="k", expires_at=NOW + 5)
+    await put(store, "paused", queue="mail", expires_at=NOW + 6)
+    await store.set_paused("mail", True, now=NOW)
+    await put(store, "next", key="k", expires_at=NOW + 99)
+    assert (await one(store, "next")).hold is Hold.KEY
+    assert (await store.beat("r1", now=NOW + 4)).expired == []
+    assert sorted((await store.beat("r1", now=NOW + 6)).expired) == ["late", "paused", "soon"]
+    gone = await one(store, "paused")
+    assert (gone.state, gone.finished_at, gone.error) == (State.CANCELLED, NOW + 6, Error(CANCEL, EXPIRED))
+    assert ids(await take(store, now=NOW + 6)) == ["next"]
+    assert (await store.beat("r1", now=NOW + 200)).expired == []
+    assert (await queue_stats(store)).states[State.CANCELLED] == 2
 
 
 async def test_requeue_is_false_for_the_unknown_and_the_living(store: Store) -> None:

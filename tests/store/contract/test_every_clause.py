@@ -39,7 +39,7 @@ CLAUSES: dict[str, dict[str, list[str]]] = {
             "test_unique_ends_with_failure",
             "test_unique_ends_with_cancellation",
         ],
-        "test_cancel_and_requeue": ["test_requeue_takes_no_unique_key_again"],
+        "test_cancel_and_requeue": ["test_requeue_holds_its_unique_key_again"],
     },
     "batch atomic": {
         "test_insert": [

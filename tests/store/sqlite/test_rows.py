@@ -82,4 +82,4 @@ async def test_the_last_twenty_attempts_are_kept(store: SQLiteStore) -> None:
     for _ in range(ATTEMPTS_KEPT + 5):
         await end(store, retry(job))
         [job] = await take(store)
-    assert [record.number for record in job.attempts] == list(range(6, ATTEMPTS_KEPT + 6))
+    assert [record.number for record in job.attempts] == [1, *range(7, ATTEMPTS_KEPT + 6)]

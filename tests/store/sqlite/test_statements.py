@@ -73,7 +73,9 @@ INDEX = {
     "DELETE": PRIMARY,
     "ALONE": "jobs_held",
     "ANY_UNROUTABLE": "jobs_held",
-    "UNHOLD": "jobs_held",
+    "UNHOLD_KNOWN": "jobs_held",
+    "UNHOLD_RESUMED": "jobs_held",
+    "EXPIRED": "jobs_expiring",
     "UNKNOWN_TASKS": "jobs_held",
     "MAKE_HELD_DUE": "jobs_held",
     "HELD": "jobs_running",
@@ -196,7 +198,7 @@ ALL_OF_FEW = {
     sql.PAUSED,
     sql.RUNNERS,
     sql.PROCESSES,
-    "SELECT id, tasks FROM runners WHERE id <> ?",
+    "SELECT id, tasks, queues FROM runners WHERE id <> ?",
     "SELECT id FROM runners",
 }
 
