@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from asyncjobs.clock import Clock, sleep
 from asyncjobs.job import Job, State
@@ -15,6 +15,9 @@ from asyncjobs.store.base import Store, Verdict
 logger = logging.getLogger("asyncjobs.runner")
 
 ORPHAN_INTERVAL = 0.5  # seconds: with the second that a job waits after a crash, a take-over stays below two
+LEFT_TO_OTHERS = (
+    60.0  # seconds for which a job whose last crash it was, and whose task is unknown here, is left to who knows `on_dead`
+)
 PRUNE_INTERVAL = 60.0
 ORPHAN_BATCH = 500
 PRUNE_BATCH = 500  # rows of one commit, so that no enqueue waits long behind it
@@ -30,13 +33,16 @@ class Janitor:
         clock: Clock,
         retention: Mapping[State, float],
         on_settled: Callable[[Job, Finish], None],
-        follow: Follow = lambda job, finish: finish,
+        follow: Follow,
+        tasks: Container[str],
     ) -> None:
         self._store = store
         self._clock = clock
         self._retention = dict(retention)  # seconds that ended jobs are kept
         self._on_settled = on_settled
         self._follow = follow
+        self._tasks = tasks  # names that are known here
+        self._left: dict[str, float] = {}  # job id → since when it is left to others, monotonic
         self._bell = Bell(clock)
         self._stopping = False
 
@@ -61,9 +67,10 @@ class Janitor:
         total = 0
         while orphans := await self._store.orphans(ORPHAN_BATCH):
             now = self._clock.now()
-            finishes = [self._follow(job, settle(job, Lost(), now=now, chance=self._clock.random())) for job in orphans]
-            verdicts = await self._store.finish(finishes, now=now)
-            settled = [(j, f) for j, f, verdict in zip(orphans, finishes, verdicts, strict=True) if verdict is Verdict.APPLIED]
+            ends = [(job, self._follow(job, settle(job, Lost(), now=now, chance=self._clock.random()))) for job in orphans]
+            ours = [(job, finish) for job, finish in ends if not self._is_left(job, finish)]
+            verdicts = await self._store.finish([finish for _, finish in ours], now=now)
+            settled = [end for end, verdict in zip(ours, verdicts, strict=True) if verdict is Verdict.APPLIED]
             for job, finish in settled:
                 _log(job, finish)
                 self._on_settled(job, finish)
@@ -71,6 +78,20 @@ class Janitor:
             if len(orphans) < ORPHAN_BATCH or not settled:
                 break
         return total
+
+    def _is_left(self, job: Job, finish: Finish) -> bool:
+        """Whether somebody who knows its task should settle it, since something may have to follow."""
+        if finish.to is not State.FAILED or job.name in self._tasks:
+            return False
+        now = self._clock.monotonic()
+        if now - self._left.setdefault(job.id, now) < LEFT_TO_OTHERS:
+            return True
+        del self._left[job.id]
+        logger.warning(
+            "job %s (%s) killed its process, and no process that knows its task has come for %.0f s: if it has an on_dead=, that is not "
+            "enqueued", job.id, job.name, LEFT_TO_OTHERS,
+        )  # fmt: skip
+        return False
 
     async def prune(self) -> int:
         """Remove ended jobs past their retention, a batch at a time; how many went."""

@@ -78,6 +78,7 @@ class Runner:
         self._slots = Slots(info.queues)
         self._threads = Threads()
         self._watchdog = Watchdog(clock)
+        follow = follow_up(tasks, clock)
         self._ledger = Ledger(
             store,
             clock,
@@ -85,7 +86,7 @@ class Runner:
             self._settled,
             lambda job: self._pulse.last_note(job),
             on_empty=lambda: self._dispatcher.slot_freed(),
-            follow=follow_up(tasks, clock),
+            follow=follow,
         )
         self._dispatcher = Dispatcher(
             store, clock, self._slots, runner=info.id, queues=tuple(info.queues), tasks=info.tasks, limits=self.limits.over_all,
@@ -98,7 +99,7 @@ class Runner:
             limits=self._limits_kept, expired=on_settled,
         )  # fmt: skip
         self._scheduler = Scheduler(store, clock, self.health, declared=schedules, tasks=tasks, ring=self.ring)
-        self._janitor = Janitor(store, clock, retention, self._settled, follow_up(tasks, clock))
+        self._janitor = Janitor(store, clock, retention, self._settled, follow, tasks)
         self._around = Surroundings(
             clock=clock, threads=self._threads, state=state, max_result=max_result, report=self._pulse.note,
             on_end=self._ended, on_stuck=lambda attempt: self._slots.mark_stuck(attempt.job.queue),

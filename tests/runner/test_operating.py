@@ -11,6 +11,7 @@ import pytest
 
 from asyncjobs import ArgumentError, ConfigurationError, Jobs, Pause, Retry, State, UnknownQueue, UnknownTask
 from asyncjobs.selection import AT_ONCE
+from asyncjobs.store.base import Page
 from tests.fakes import FakeClock, settled
 
 
@@ -77,6 +78,35 @@ async def test_more_than_one_commit_takes_are_acted_on(failing: dict[str, Any], 
     times = sorted(job.run_at - clock.now() for job in (await running.list(limit=1000)).jobs)
     assert max(times) <= count * 1000
     assert max(later - earlier for earlier, later in pairwise(times)) <= 1000
+    await clock.advance(2)
+    left = await running.list(state="queued", limit=1000)
+    assert len(left.jobs) == 1000  # a beat has left the times alone
+
+
+async def test_purge_asks_no_job_to_end_that_has_begun_meanwhile(
+    failing: dict[str, Any], running: Jobs, clock: FakeClock
+) -> None:
+    ended: list[str] = []
+
+    @running.task(name="runs")
+    async def runs() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("early")
+
+    page = running._store.page
+
+    async def begun_since(*args: Any, **kwargs: Any) -> Page:
+        found = await page(*args, **kwargs)
+        await clock.advance(1)
+        return found
+
+    waits = await runs.options(delay=0.5).enqueue()
+    running._store.page = begun_since  # type: ignore[method-assign]
+    assert await running.where(task="runs").purge() == 0
+    await clock.advance(3)
+    assert (await waits.status(), ended) == (State.RUNNING, [])
 
 
 async def test_discard_removes_what_has_ended_and_purge_what_waits_too(

@@ -21,6 +21,9 @@ class TooMany(Exception):
         self.seconds = seconds
 
 
+async def _nothing() -> None: ...
+
+
 def retry_after(error: BaseException) -> Any:
     return error.seconds if isinstance(error, TooMany) else None
 
@@ -138,6 +141,50 @@ async def test_a_job_that_killed_its_process_is_followed_too(jobs: Jobs, clock: 
     async with jobs.running():
         await clock.advance(1)
         assert [text.partition(":")[0] for text in told] == ["KilledItsProcess"]
+
+
+async def test_a_process_that_does_not_know_the_task_leaves_it_to_one_that_does(jobs: Jobs, clock: FakeClock) -> None:
+    told: list[str] = []
+
+    @jobs.task
+    async def tell(error: str) -> None:
+        told.append(error)
+
+    @jobs.task(name="work", on_dead=tell)
+    async def work() -> None: ...
+
+    store, stranger = MemoryStore(), Jobs("memory:", clock=clock)
+    jobs._store, stranger._store = store, MemoryStore(store._data)
+    handle = await crash_twice(jobs, clock, store, work)
+    async with stranger.running(work=()):
+        await store.open()
+        await clock.advance(11)
+        await store.register(RunnerInfo("third", 1, "h", "0", START), now=clock.now())
+        await store.claim_alone(Claim("third", {"default": 1}, frozenset(["work"])), now=clock.now())
+        store._data.alive.discard("third")
+        await clock.advance(20)
+        assert (await stranger.get(handle.id)).state is State.RUNNING  # type: ignore[union-attr]
+        async with jobs.running():
+            await clock.advance(1)
+            assert [error.split(":")[0] for error in told] == ["KilledItsProcess"]
+
+
+async def test_what_nobody_comes_for_is_settled_without_what_would_follow(
+    jobs: Jobs, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = jobs.task(name="work")(_nothing)
+    store, stranger = MemoryStore(), Jobs("memory:", clock=clock)
+    jobs._store, stranger._store = store, MemoryStore(store._data)
+    handle = await crash_twice(jobs, clock, store, work)
+    async with stranger.running(work=()):
+        await store.open()
+        await clock.advance(11)
+        await store.register(RunnerInfo("third", 1, "h", "0", START), now=clock.now())
+        await store.claim_alone(Claim("third", {"default": 1}, frozenset(["work"])), now=clock.now())
+        store._data.alive.discard("third")
+        await clock.advance(61)
+        assert (await stranger.get(handle.id)).state is State.FAILED  # type: ignore[union-attr]
+        assert "if it has an on_dead=" in caplog.text
 
 
 def test_what_can_not_follow_is_refused(jobs: Jobs) -> None:

@@ -16,6 +16,9 @@ from tests.fakes import START, FakeClock, settled
 async def mail(user_id: int, *tags: str, note: str = "x", **more: int) -> None: ...
 
 
+async def _nothing() -> None: ...
+
+
 def job_of(jobs: Jobs, *args: Any, options: dict[str, Any] | None = None, **kwargs: Any) -> NewJob:
     task = jobs._tasks["t"]
     return (task.options(**options) if options else task).call(*args, **kwargs).new_job("id", START)
@@ -192,6 +195,31 @@ async def test_debounce_runs_once_when_the_calls_have_stopped(running: Jobs, clo
     await index.options(debounce=timedelta(seconds=3)).enqueue(1, 9)
     await clock.advance(4)
     assert ran[1:] == [(9, round(began + 12 + 3))]
+
+
+async def test_a_debounced_call_is_not_lost_in_a_job_that_runs(running: Jobs, clock: FakeClock) -> None:
+    go_on, ran = asyncio.Event(), []
+
+    @running.task(unique=True)
+    async def index(document: int) -> None:
+        ran.append(document)
+        await go_on.wait()
+
+    first = await index.enqueue(7)
+    await settled()
+    second = await index.options(debounce=3).enqueue(7)
+    assert second.created
+    assert second.id != first.id
+    await clock.advance(4)
+    assert ran == [7, 7]
+    go_on.set()
+
+
+async def test_debounced_calls_of_two_tasks_with_one_key_are_two(running: Jobs) -> None:
+    one, two = (running.task(name=name)(_nothing) for name in ("one", "two"))
+    for task in (one, two):
+        assert (await task.options(unique="feed", debounce=3).enqueue()).created
+        assert not (await task.options(unique="feed", debounce=3).enqueue()).created
 
 
 async def test_throttle_runs_the_first_and_nothing_for_its_time(running: Jobs, clock: FakeClock) -> None:

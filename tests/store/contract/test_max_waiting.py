@@ -66,6 +66,18 @@ async def test_what_meets_a_job_that_is_there_is_not_refused(store: Store) -> No
     assert answers == [Inserted("k", False), Inserted("c", False, True)]
 
 
+async def test_what_meets_another_takes_no_room_in_its_batch(store: Store) -> None:
+    await insert(store, "a", unique_key="key")
+    assert await insert(store, "met", unique_key="key") == [Inserted("a", False)]
+    batch = [new("met", unique_key="key", max_waiting=2), new("b", max_waiting=2)]
+    assert await store.insert(batch, now=NOW) == [Inserted("a", False), Inserted("b", True)]
+
+
+async def test_of_several_with_one_unique_key_one_takes_room(store: Store) -> None:
+    answers = await insert(store, "a", "b", "c", unique_key="key", limit=1)
+    assert answers == [Inserted("a", True), Inserted("a", False), Inserted("a", False)]
+
+
 async def test_many_at_once_do_not_exceed_it(store: Store, other: Store) -> None:
     answers = await asyncio.gather(
         *(insert(handle, f"{n}{side}", limit=7) for n in range(20) for side, handle in enumerate((store, other)))

@@ -58,6 +58,12 @@ async def test_a_key_for_a_time_is_taken_for_that_time_whatever_becomes_of_its_j
     await store.open()
 
 
+async def test_a_key_that_a_clock_took_which_was_ahead_is_free_once_it_was_set_right(store: Store) -> None:
+    assert await insert(store, "a", NOW + 60 * MINUTE, unique_for=2000) == Inserted("a", True)
+    assert await insert(store, "b", unique_for=2000) == Inserted("b", True)
+    assert await insert(store, "c", NOW - 1000, unique_for=2000) == Inserted("b", False)
+
+
 async def test_a_key_for_a_time_and_one_for_a_job_are_two(store: Store) -> None:
     assert await insert(store, "a", unique_for=MINUTE) == Inserted("a", True)
     assert await insert(store, "b") == Inserted("b", True)
@@ -116,6 +122,13 @@ async def test_a_holder_that_has_begun_stays_as_it_is(store: Store, state: str) 
         await end(store, retry(a, run_at=NOW + MINUTE))
     assert await insert(store, "b", replaces=True, args="[2]") == Inserted("a", False)
     assert (await one(store, "a")).args == "[1]"
+
+
+async def test_a_replaced_holder_that_is_due_at_once_stays_so_when_the_clock_is_set_back(store: Store) -> None:
+    await insert(store, "a", run_at=NOW + MINUTE)
+    await insert(store, "b", NOW + 5, replaces=True)
+    await store.beat("r1", now=NOW - MINUTE)
+    assert ids(await take(store, now=NOW - MINUTE)) == ["a"]
 
 
 async def test_a_holder_of_another_task_stays_as_it_is(store: Store) -> None:

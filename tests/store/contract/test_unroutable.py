@@ -36,6 +36,17 @@ async def test_a_job_that_only_a_sibling_knows_is_left_for_it(store: Store, othe
     assert ids((await claim(other, "r2", tasks={"theirs"})).jobs) == ["a"]
 
 
+async def test_a_job_that_a_sibling_knows_which_works_other_queues_is_held_until_one_comes(store: Store, other: Store) -> None:
+    await sign_on(store, "r1")
+    await sign_on(other, "r2", tasks={"theirs"}, queues={"mail": 1})
+    await put(store, "a", name="theirs")
+    assert (await claim(store)).unknown == {"theirs"}
+    await other.beat("r2", now=NOW)
+    assert (await one(store, "a")).hold is Hold.UNROUTABLE
+    await sign_on(other, "r2", tasks={"theirs"}, queues={"mail": 1, "default": 1})
+    assert ids((await claim(other, "r2", tasks={"theirs"})).jobs) == ["a"]
+
+
 async def test_a_siblings_jobs_do_not_stand_in_the_way(store: Store, other: Store) -> None:
     await sign_on(store, "r1")
     await sign_on(other, "r2", tasks={"theirs"})
