@@ -13,8 +13,8 @@ from pathlib import Path
 
 from asyncjobs.clock import Clock, SystemClock, pause
 from asyncjobs.errors import StoreClosed, StoreUnavailable
-from asyncjobs.job import PRIORITIES, Error, Job, NewJob, Progress, State
-from asyncjobs.outcome import ABANDONED, CANCEL, EXPIRED, Finish
+from asyncjobs.job import Job, NewJob, Progress, State
+from asyncjobs.outcome import ABANDONED, Finish
 from asyncjobs.spawn import spawn
 from asyncjobs.store.base import (
     CLOCK_STEP,
@@ -33,18 +33,15 @@ from asyncjobs.store.base import (
     Stats,
     Verdict,
 )
-from asyncjobs.store.sqlite import claiming, finishing, forking, place, schema, uniques
+from asyncjobs.store.sqlite import claiming, finishing, forking, operating, place, schema, uniques, upkeep
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.accepted import Accepted
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable, refused
 from asyncjobs.store.sqlite.liveness import Liveness, Process
 from asyncjobs.store.sqlite.reader import SQLiteReader
 from asyncjobs.store.sqlite.rows import (
-    NUMBERS,
-    STATES,
     askable,
     dumps,
-    error_text,
     insert_of,
     progress_text,
 )
@@ -56,9 +53,6 @@ from asyncjobs.store.sqlite.writer import Writer
 
 logger = logging.getLogger("asyncjobs.store")
 
-EXPIRED_AT_ONCE = 500  # jobs that one beat cancels
-PAGES_GIVEN_BACK = 256  # of the file, with each batch that is pruned
-UNHOLD_AT_ONCE = 5_000  # rows
 ACCEPTED_AT_ONCE = 10_000  # operations: how far unacknowledged inserts may run ahead of the disk
 LOOK_ANYWAY = 1.0  # seconds between looks for what the dead have left, where no sign of anybody else's life is or was
 OPEN_RETRY = 0.02  # seconds; SQLite doesn't wait for its busy timeout when a file is switched to WAL
@@ -204,7 +198,7 @@ class SQLiteStore:
 
         def act(transaction: Transaction) -> None:
             transaction.cursor.execute(sql.REGISTER, row)
-            _unhold(transaction, runner)
+            upkeep.unhold(transaction, runner)
 
         await writer.submit(Rank.CHANGE, act, synced=True, now=now)
         self._runners[runner.id] = runner
@@ -264,11 +258,11 @@ class SQLiteStore:
             self._liveness.renew()
             self._gate.refresh()
             if stepped:
-                _make_due(transaction, now)
+                upkeep.make_due(transaction, now)
             if info is not None:
-                _unhold(transaction, info)
-            _unhold_resumed(transaction)
-            expired = _expire(transaction, now)
+                upkeep.unhold(transaction, info)
+            upkeep.unhold_resumed(transaction)
+            expired = operating.expire(transaction, now)
             held = transaction.cursor.execute(sql.HELD, (askable(runner),)).fetchall()
             return Beat(
                 held={id: token for id, token, _ in held},
@@ -313,20 +307,20 @@ class SQLiteStore:
 
     async def cancel(self, ids: Sequence[str], *, now: int, running: bool = True) -> Sequence[Cancellation]:
         return await self._writing(now).submit(  # type: ignore[no-any-return]
-            Rank.CHANGE, lambda t: [_cancel(t, id, now, running) for id in ids], synced=True, now=now, rows=len(ids)
+            Rank.CHANGE, lambda t: [operating.cancel(t, id, now, running) for id in ids], synced=True, now=now, rows=len(ids)
         )
 
     async def requeue(self, ids: Sequence[str], *, now: int, due: int | None = None, spread: int = 0) -> Sequence[bool]:
         first = now if due is None else due
 
         def act(transaction: Transaction) -> list[bool]:
-            return [_requeue(transaction, id, first + spread * at // len(ids)) for at, id in enumerate(ids)]
+            return [operating.requeue(transaction, id, first + spread * at // len(ids)) for at, id in enumerate(ids)]
 
         return await self._writing(now).submit(Rank.CHANGE, act, synced=True, now=now, rows=len(ids))  # type: ignore[no-any-return]
 
     async def discard(self, ids: Sequence[str]) -> Sequence[bool]:
         return await self._writing().submit(  # type: ignore[no-any-return]
-            Rank.CHANGE, lambda t: [_discard(t, id) for id in ids], synced=False, rows=len(ids)
+            Rank.CHANGE, lambda t: [operating.discard(t, id) for id in ids], synced=False, rows=len(ids)
         )
 
     async def set_paused(self, queue: str, paused: bool, *, now: int, by: str = "", why: str = "") -> None:
@@ -345,7 +339,7 @@ class SQLiteStore:
                 transaction.cursor.execute(sql.PAUSE_TASK, (task, now, dumps([by, why])))
             else:
                 transaction.cursor.execute(sql.RESUME_TASK, (now, task))
-                _unhold_resumed(transaction)
+                upkeep.unhold_resumed(transaction)
 
         await self._writing(now).submit(Rank.CHANGE, act, synced=True)
 
@@ -361,8 +355,8 @@ class SQLiteStore:
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         def act(transaction: Transaction) -> int:
             transaction.count_inserts()  # of what is removed here, too, and of history that is old
-            gone = _prune(transaction, ended_before, limit)
-            freed = _give_pages_back(transaction)
+            gone = upkeep.prune(transaction, ended_before, limit)
+            freed = upkeep.give_pages_back(transaction)
             if gone < limit:
                 transaction.shrunk = bool(gone or freed)
                 transaction.flush()
@@ -415,122 +409,3 @@ class SQLiteStore:
             yield watch
         finally:
             await watch.stop()
-
-
-# --- what the verbs do, on the writer's thread ---------------------------------------------------------------------------
-
-
-def _cancel(transaction: Transaction, id: str, now: int, running: bool) -> Cancellation:
-    row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
-    if row is None:
-        return Cancellation.UNKNOWN
-    seq, state, queue, name, attempt, hold, key, _ = row
-    if state >= schema.SUCCEEDED:
-        return Cancellation.ENDED
-    if state == schema.RUNNING and not running:
-        return Cancellation.RUNNING
-    if state == schema.RUNNING:
-        transaction.cursor.execute(sql.CANCEL_RUNNING, (seq,))
-        return Cancellation.REQUESTED
-    _cancel_queued(transaction, seq, queue, name, attempt, hold, key, now)
-    return Cancellation.CANCELLED
-
-
-def _cancel_queued(
-    transaction: Transaction, seq: int, queue: str, name: str, attempt: int, hold: int, key: str | None, now: int, why: str = ""
-) -> None:
-    transaction.cursor.execute(sql.CANCEL_QUEUED, (now, error_text(Error(CANCEL, why)) if why else None, seq))
-    transaction.tally.cancelled_queued(queue, name, retrying=attempt > 0, held=hold != 0, now=now)
-    if key is not None:
-        transaction.make_room([key], now)
-
-
-def _expire(transaction: Transaction, now: int) -> list[str]:
-    """Cancel what must not begin any more; which jobs that were."""
-    rows = transaction.cursor.execute(sql.EXPIRED, (now, EXPIRED_AT_ONCE)).fetchall()
-    for seq, _, queue, name, attempt, hold, key in rows:
-        _cancel_queued(transaction, seq, queue, name, attempt, hold, key, now, why=EXPIRED)
-    return [id for _, id, *_ in rows]
-
-
-def _requeue(transaction: Transaction, id: str, due: int) -> bool:
-    row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
-    if row is None or row[1] < schema.SUCCEEDED:
-        return False
-    seq, state, queue, *_, unique_key = row
-    if unique_key is not None and transaction.cursor.execute(sql.HOLDER, (unique_key,)).fetchone():
-        return False
-    transaction.cursor.execute(sql.REQUEUE, (due, seq))
-    transaction.tally.requeued(queue, STATES[state])
-    transaction.woken.add(queue)
-    return True
-
-
-def _make_due(transaction: Transaction, now: int) -> None:
-    """The wall clock was set back: who waits must not wait until the clock has made up for it."""
-    transaction.count_inserts()  # the counters, and what is to be added to them, name every queue that has jobs
-    counted = transaction.cursor.execute(sql.COUNTED_QUEUES).fetchall()
-    for queue in {queue for (queue,) in counted} | {queue for queue, _ in transaction.tally.counters}:
-        for priority in PRIORITIES:
-            transaction.cursor.execute(sql.MAKE_DUE, {"now": now, "queue": queue, "priority": priority})
-        transaction.woken.add(queue)
-    transaction.cursor.execute(sql.MAKE_HELD_DUE, {"now": now})
-    transaction.make_room([key for (key,) in transaction.cursor.execute(sql.HELD_KEYS).fetchall()], now)
-
-
-def _unhold(transaction: Transaction, runner: RunnerInfo) -> None:
-    """Give back to the queues of this runner what was held for want of somebody who knows its tasks."""
-    if transaction.cursor.execute(sql.ANY_UNROUTABLE).fetchone() is not None:
-        _let_go(transaction, sql.UNHOLD_KNOWN, tasks=claiming.names_text(runner.tasks), queues=dumps(list(runner.queues)))
-
-
-def _unhold_resumed(transaction: Transaction) -> None:
-    """Give back what was held while its task was paused."""
-    for (task,) in transaction.cursor.execute(sql.RESUMED_TASKS).fetchall():
-        if _let_go(transaction, sql.UNHOLD_RESUMED, tasks=dumps([task])) < UNHOLD_AT_ONCE:
-            transaction.cursor.execute(sql.FORGET_RESUMED, (task,))
-
-
-def _let_go(transaction: Transaction, statement: str, **of: str) -> int:
-    """Up to UNHOLD_AT_ONCE of these jobs; how many there were."""
-    queues = transaction.cursor.execute(statement, {**of, "limit": UNHOLD_AT_ONCE}).fetchall()
-    for (queue,) in queues:
-        transaction.tally.held(queue, -1)
-        transaction.woken.add(queue)
-    return len(queues)
-
-
-def _discard(transaction: Transaction, id: str) -> bool:
-    row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
-    if row is None or row[1] < schema.SUCCEEDED:
-        return False
-    seq, state, queue, *_ = row
-    transaction.count_inserts()  # of what is removed here, too
-    transaction.cursor.execute(sql.DELETE, (dumps([seq]),))
-    transaction.tally.pruned(queue, STATES[state], 1)
-    return True
-
-
-def _prune(transaction: Transaction, ended_before: Mapping[State, int], limit: int) -> int:
-    old: list[tuple[int, str, State]] = []
-    for state, before in ended_before.items():
-        rows = transaction.cursor.execute(sql.OLD, (NUMBERS[state], before, limit - len(old))).fetchall()
-        old += [(seq, queue, state) for seq, queue in rows]
-    if old:
-        transaction.cursor.execute(sql.DELETE, (dumps([seq for seq, _, _ in old]),))
-    for _, queue, state in old:
-        transaction.tally.pruned(queue, state, 1)
-    return len(old)
-
-
-def _give_pages_back(transaction: Transaction) -> int:
-    """Shrink the file by some of its free pages; by how many.
-
-    One at a time: the driver takes one step of this pragma, which frees one page.
-    """
-    execute = transaction.cursor.execute
-    (free,) = execute("PRAGMA freelist_count").fetchall()[0]
-    count: int = min(free, PAGES_GIVEN_BACK)
-    for _ in range(count):
-        execute("PRAGMA incremental_vacuum(1)").fetchall()
-    return count
