@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from asyncjobs import ConfigurationError, Jobs, Queue, QueueFull, State, UnknownQueue
+from asyncjobs.store.base import Claimed
 from asyncjobs.store.memory import MemoryStore
 from asyncjobs.store.memory_data import MemoryData
 from tests.fakes import START, FakeClock, settled
@@ -71,6 +73,27 @@ async def test_a_process_that_made_no_room_itself_looks_within_a_second(clock: F
         gone.set()
         await clock.advance(1.1)
         assert [job.state for job in (await first.list()).jobs] == [State.SUCCEEDED, State.SUCCEEDED]
+
+
+async def test_nobody_asks_again_and_again_while_as_many_run_as_may(clock: FakeClock) -> None:
+    async def work() -> None:
+        await asyncio.Event().wait()
+
+    async with processes(1, Queue(5, global_limit=1), clock) as [jobs]:
+        jobs.task(name="work")(work)
+        for _ in range(3):
+            await jobs.enqueue("work")
+        await settled()
+        claims, claim = 0, jobs._store.claim
+
+        async def counted(*args: Any, **kwargs: Any) -> Claimed:
+            nonlocal claims
+            claims += 1
+            return await claim(*args, **kwargs)
+
+        jobs._store.claim = counted  # type: ignore[method-assign]
+        await clock.advance(5)
+        assert claims <= 6  # one a beat
 
 
 async def test_jobs_start_at_their_rate_over_all_processes(clock: FakeClock) -> None:

@@ -236,6 +236,12 @@ async def test_throttle_runs_the_first_and_nothing_for_its_time(running: Jobs, c
     assert sorted(ran) == [1, 1, 1, 2, 2, 2]
 
 
+def test_a_call_that_may_meet_another_survives_at_least_a_crash(jobs: Jobs) -> None:
+    task = jobs.task(name="light", survives="nothing")(_nothing)
+    said = [task.options(**options).call().new_job("x", START).survives for options in ({}, {"id": "a"}, {"unique": "k"})]  # type: ignore[arg-type]
+    assert said == ["nothing", "crash", "crash"]
+
+
 async def test_a_unique_job_that_survives_nothing_waits_to_know_whether_it_is_one(running: Jobs) -> None:
     @running.task(unique=True, survives="nothing")
     async def index(document: int) -> None: ...

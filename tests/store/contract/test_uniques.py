@@ -114,12 +114,14 @@ async def test_each_replacing_call_pushes_the_time_back(store: Store) -> None:
     assert await insert(store, "next", NOW + 7000, replaces=True, policy=UNTIL_STARTED) == Inserted("next", True)
 
 
-@pytest.mark.parametrize("state", ["running", "retrying"])
+@pytest.mark.parametrize("state", ["running", "retrying", "released"])
 async def test_a_holder_that_has_begun_stays_as_it_is(store: Store, state: str) -> None:
     await insert(store, "a", args="[1]")
     [a] = await take(store)
     if state == "retrying":
         await end(store, retry(a, run_at=NOW + MINUTE))
+    if state == "released":
+        await end(store, retry(a, outcome="released", give_back=True))
     assert await insert(store, "b", replaces=True, args="[2]") == Inserted("a", False)
     assert (await one(store, "a")).args == "[1]"
 
