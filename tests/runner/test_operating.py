@@ -78,9 +78,18 @@ async def test_more_than_one_commit_takes_are_acted_on(failing: dict[str, Any], 
     times = sorted(job.run_at - clock.now() for job in (await running.list(limit=1000)).jobs)
     assert max(times) <= count * 1000
     assert max(later - earlier for earlier, later in pairwise(times)) <= 1000
-    await clock.advance(2)
-    left = await running.list(state="queued", limit=1000)
-    assert len(left.jobs) == 1000  # a beat has left the times alone
+
+
+async def test_a_spread_of_many_keeps_its_times_when_beats_come(failing: dict[str, Any], running: Jobs, clock: FakeClock) -> None:
+    boom = running._tasks["boom"]
+    count = AT_ONCE + 100
+    await running.enqueue_many([boom.call(n) for n in range(count)])
+    await clock.advance(1)
+    assert len(failing["ran"]) == count
+    failing["ran"].clear()
+    assert await running.where(task="boom").retry(spread=count) == count
+    await clock.advance(10.5)
+    assert len(failing["ran"]) == 11
 
 
 async def test_purge_asks_no_job_to_end_that_has_begun_meanwhile(
