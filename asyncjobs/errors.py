@@ -5,7 +5,7 @@ A class builds its own sentence from facts: what was attempted, with which value
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -120,14 +120,21 @@ class UnknownSchedule(AsyncJobsError, LookupError):
 
 
 class QueueFull(AsyncJobsError, RuntimeError):
-    """A queue has its `max_waiting` jobs queued; nothing was stored. Answer the request with 503, or try again later."""
+    """A queue has no room, by its `max_waiting`; nothing was stored. Answer the request with 503, or try again later.
 
-    def __init__(self, queue: str, max_waiting: int) -> None:
+    queues: which, by name; several where all of them are full, or where it isn't known which. queue: the first of them.
+    """
+
+    def __init__(self, full: Mapping[str, int]) -> None:
+        """full: queue → its max_waiting."""
+        named = " or ".join(f"{queue!r} (max_waiting={most:,})" for queue, most in full.items())
         super().__init__(
-            f"queue {queue!r} is full: {max_waiting:,} jobs are queued, as many as its max_waiting allows; nothing was enqueued. Try again "
-            "later. To answer such requests with 503: app.add_exception_handler(QueueFull, asyncjobs.asgi.unavailable)"
+            f"queue {named} is full: it has no room for what was to be enqueued, of which nothing was. Try again later, or enqueue fewer at "
+            "once. To answer such requests with 503: `from asyncjobs.asgi import unavailable`, "
+            "`app.add_exception_handler(QueueFull, unavailable)`."
         )
-        self.queue = queue
+        self.queues = tuple(full)
+        self.queue = self.queues[0]
 
 
 class AlreadyEnqueued(AsyncJobsError, RuntimeError):

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import threading
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -376,10 +377,23 @@ class Jobs:
             inserted = await self._store.insert(new, now=now)
         except StoreClosed:
             raise Stopping from None
-        for job, answer in zip(new, inserted, strict=True):
-            if answer.refused and job.max_waiting is not None:
-                raise QueueFull(job.queue, job.max_waiting)
+        refused = [job for job, answer in zip(new, inserted, strict=True) if answer.refused]
+        if refused:
+            raise QueueFull(await self._full_of(refused))
         return inserted
+
+    async def _full_of(self, refused: Sequence[NewJob]) -> dict[str, int]:
+        """Which of the queues that refused these jobs are full, with their max_waiting; all of them where that can't be told any more."""
+        limits = {job.queue: job.max_waiting for job in refused if job.max_waiting is not None}
+        if len(limits) == 1:
+            return limits
+        try:
+            queues = (await self._store.stats(now=self._clock.now())).queues
+        except StoreUnavailable:
+            return limits
+        wanted = Counter(job.queue for job in refused)
+        queued = {queue: queues[queue].states.get(State.QUEUED, 0) if queue in queues else 0 for queue in limits}
+        return {queue: most for queue, most in limits.items() if queued[queue] + wanted[queue] > most} or limits
 
     def _new_job(self, call: Call[Any], now: int) -> NewJob:
         self._tasks.find(call.task)

@@ -70,6 +70,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
 }
 TYPES_ONLY = {
     ("codec", "uuid.UUID"): "the class of a value that is carried; none is made",
+    ("asgi", "uuid.UUID"): "the class of a value that is read; none is made",
     ("key", "uuid.UUID"): "the class of a value that is read; none is made",
     ("jobs", "starlette.types.ASGIApp"): "what Jobs.web() returns",
 }

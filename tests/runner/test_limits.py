@@ -198,6 +198,26 @@ async def test_a_changed_max_waiting_and_rate_hold_at_once(clock: FakeClock) -> 
         assert starts[1] - starts[0] >= 900
 
 
+async def test_the_queue_that_is_full_is_named_among_those_of_a_batch(clock: FakeClock) -> None:
+    jobs = Jobs("memory:", queues={"big": Queue(1, max_waiting=9), "small": Queue(1, max_waiting=2)}, work=(), clock=clock)
+
+    @jobs.task(queue="big")
+    async def work() -> None: ...
+
+    other = work.options(queue="small")
+    async with jobs.running(work=()):
+        await jobs.enqueue_many([other.call()])
+        with pytest.raises(
+            QueueFull, match=r"^queue 'small' \(max_waiting=2\) is full.*from asyncjobs\.asgi import unavailable"
+        ) as full:
+            await jobs.enqueue_many([work.call(), other.call(), other.call()])
+        assert (full.value.queue, full.value.queues) == ("small", ("small",))
+        with pytest.raises(QueueFull, match=r"'big' .* or 'small' ") as full:
+            await jobs.enqueue_many([one.call() for one in (work, other) for _ in range(10)])
+        assert full.value.queues == ("big", "small")
+        assert len((await jobs.list()).jobs) == 1
+
+
 async def test_limits_that_can_not_be_are_refused_and_change_nothing(clock: FakeClock) -> None:
     async with processes(1, Queue(5), clock) as (jobs,):
         for limits in (0, True, "5", Queue):
