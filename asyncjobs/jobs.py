@@ -43,6 +43,8 @@ from asyncjobs.handle import JobHandle
 from asyncjobs.job import DEFAULT_PRIORITY, Job, NewJob, State, Survives
 from asyncjobs.key import KeyFunction
 from asyncjobs.life import Life
+from asyncjobs.names import check_name
+from asyncjobs.pause import checked_said
 from asyncjobs.queue import Queue, queues_of
 from asyncjobs.registry import AnyTask, Registry
 from asyncjobs.retry import Retry
@@ -313,6 +315,10 @@ class Jobs:
         return self._check_queue(queue)
 
     def _check_queue(self, queue: str) -> str:
+        if not isinstance(queue, str):
+            raise ConfigurationError(
+                f"queue={queue!r}: give the name of a configured queue, e.g. queue={next(iter(self._queues))!r}"
+            )
         if queue not in self._queues:
             raise UnknownQueue(queue, self._queues)
         return queue
@@ -522,7 +528,8 @@ class Jobs:
         """Put ended jobs back to be run from their first attempt, without an expiry; False for what is unknown, has not ended, or whose
         unique key another one holds.
 
-        spread: evenly over so many seconds (or a timedelta), instead of all at once.
+        spread: evenly over so many seconds (or a timedelta), instead of all at once. A queue's max_waiting is not asked: they were
+        taken once.
         """
         runner = self._living()
         wanted = _ids(ids)
@@ -543,34 +550,57 @@ class Jobs:
         queue: str | None = None,
         task: str | AnyTask | None = None,
         error: str | type[BaseException] | None = None,
+        everything: bool = False,
     ) -> Selection:
         """The jobs that match, to be acted on together: `await jobs.where(state="failed", error="ConnectionError").retry(spread=600)`.
 
-        state: one of the five stored ones. error: the type of the last error, its name or the class.
+        state: one of the five stored ones. error: the type of the last error, its name or the class. everything: all jobs, in place of a
+        condition. Raises ArgumentError where nothing is asked: a variable that is None by mistake would mean all.
         """
+        if everything is not all(condition is None for condition in (state, queue, task, error)):
+            raise ArgumentError(
+                "where() wants a condition (state=, queue=, task= or error=, not None), or everything=True alone for all jobs"
+            )
         return Selection(self._store, self._clock, self._living, _query(state, queue, task, error), self._endings.tell)
 
     async def pause(self, queue: str | None = None, *, task: str | AnyTask | None = None, by: str = "", why: str = "") -> None:
         """Start no more jobs of this queue, or of this task, in any process, until `resume`; kept over restarts. Running ones go on.
 
-        by, why: for who looks later.
+        by, why: for who looks later, 500 characters each at most. Without either, what is paused already keeps what was said then. A
+        task's aliases are paused with it. Raises UnknownQueue, UnknownTask, ArgumentError.
         """
-        await self._set_paused(queue, task, True, str(by), str(why))
+        await self._set_paused(queue, task, True, checked_said("by", by), checked_said("why", why))
 
     async def resume(self, queue: str | None = None, *, task: str | AnyTask | None = None) -> None:
-        """Start jobs of this queue, or of this task, again."""
+        """Start jobs of this queue, or of this task (by its name also where the code has it no more), again."""
         await self._set_paused(queue, task, False, "", "")
 
     async def _set_paused(self, queue: str | None, task: str | AnyTask | None, paused: bool, by: str, why: str) -> None:
         runner = self._living()
         if (queue is None) == (task is None):
-            raise ArgumentError("pause and resume want a queue or a task: jobs.pause('mail') or jobs.pause(task='mail.send')")
+            both = "pause and resume want a queue or a task, not both; give one: "
+            neither = "pause and resume want a queue or a task: "
+            raise ArgumentError((neither if queue is None else both) + "jobs.pause('mail') or jobs.pause(task='mail.send')")
+        queues: Sequence[str] = () if queue is None else (self._check_queue(queue),)
+        tasks: Sequence[str] = () if task is None else self._names_of(task, paused)
         now = self._clock.now()
-        if queue is not None:
-            await self._store.set_paused(self._check_queue(queue), paused, now=now, by=by, why=why)
-        else:
-            await self._store.set_task_paused(self._tasks.find(task).name, paused, now=now, by=by, why=why)
+        if paused and not by and not why:  # nothing new to say: who paused it first, when and why stays
+            stats = await self._store.stats(now=now)
+            queues = tuple(name for name in queues if name not in stats.queues or not stats.queues[name].paused)
+            tasks = tuple(name for name in tasks if name not in stats.paused_tasks)
+        for name in queues:
+            await self._store.set_paused(name, paused, now=now, by=by, why=why)
+        for name in tasks:
+            await self._store.set_task_paused(name, paused, now=now, by=by, why=why)
         runner.beat()
+
+    def _names_of(self, task: str | AnyTask, paused: bool) -> tuple[str, ...]:
+        """Under which its jobs are stored. What was paused may be resumed when the code has it no more."""
+        if not paused and isinstance(task, str) and task not in self._tasks:
+            check_name(task, "task")
+            return (task,)
+        found = self._tasks.find(task)
+        return (found.name, *found.aliases)
 
     def limits(self, queue: str) -> Queue:
         """What holds for this queue now, in this process."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from asyncjobs.errors import ArgumentError
 from asyncjobs.record import record
+
+LONGEST = 500  # characters that each of `by` and `why` may have
 
 
 @record
@@ -12,3 +15,11 @@ class Pause:
     since: int
     by: str = ""
     why: str = ""
+
+
+def checked_said(name: str, said: object) -> str:
+    """What `by=` or `why=` says, as it is kept. Raises ArgumentError."""
+    text = str(said)
+    if len(text) > LONGEST:
+        raise ArgumentError(f"{name}= has {len(text):,} characters; give {LONGEST} at most, and where to read more")
+    return text

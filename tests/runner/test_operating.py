@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from asyncjobs import ArgumentError, ConfigurationError, Jobs, Pause, Retry, State, UnknownQueue, UnknownTask
+from asyncjobs import ArgumentError, ConfigurationError, Jobs, Pause, Retry, Snapshot, State, UnknownQueue, UnknownTask
+from asyncjobs.job import NewJob
 from asyncjobs.selection import AT_ONCE
 from asyncjobs.store.base import Page
 from tests.fakes import FakeClock, settled
@@ -153,11 +154,22 @@ async def test_single_jobs_are_discarded_and_spread(failing: dict[str, Any], run
 
 @pytest.mark.parametrize("spread", [-1, True, "5", float("nan"), 10**12])
 async def test_a_spread_that_can_not_be_is_refused(running: Jobs, spread: Any) -> None:
-    for verb in (lambda: running.retry([], spread=spread), lambda: running.where().retry(spread=spread)):
+    for verb in (lambda: running.retry([], spread=spread), lambda: running.where(everything=True).retry(spread=spread)):
         with pytest.raises(ConfigurationError, match="spread="):
             await verb()
     with pytest.raises(ConfigurationError, match="state="):
         running.where(state="dead")
+
+
+async def test_a_selection_wants_a_condition_unless_everything_is_asked_for(
+    failing: dict[str, Any], running: Jobs, clock: FakeClock
+) -> None:
+    await fail(running, clock, 2)
+    for given in ({}, {"queue": None, "task": None}, {"everything": True, "queue": "slow"}):
+        with pytest.raises(ArgumentError, match="everything=True"):
+            running.where(**given)
+    assert await running.where(everything=True).purge() == 4
+    assert (await running.list()).jobs == []
 
 
 # --- pauses ------------------------------------------------------------------------------------------------------------
@@ -192,9 +204,68 @@ async def test_what_is_not_there_can_not_be_paused(running: Jobs) -> None:
         await running.pause("nowhere")
     with pytest.raises(UnknownTask):
         await running.pause(task="nobody")
-    for given in ({}, {"queue": "slow", "task": "boom"}):
-        with pytest.raises(ArgumentError, match="a queue or a task"):
-            await running.pause(**given)
+    with pytest.raises(ArgumentError, match="a queue or a task: "):
+        await running.pause()
+    with pytest.raises(ArgumentError, match="not both; give one"):
+        await running.pause("slow", task="boom")
+    with pytest.raises(ConfigurationError, match="give the name of a configured queue"):
+        await running.pause(3)  # type: ignore[arg-type]
+
+
+async def test_a_paused_task_holds_what_is_stored_under_its_former_names(jobs: Jobs, clock: FakeClock) -> None:
+    ran: list[int] = []
+
+    @jobs.task(name="new", aliases=("old", "older"))
+    async def work(n: int) -> None:
+        ran.append(n)
+
+    async with jobs.running():
+        await clock.advance(0.1)
+        await jobs.pause(task="new")
+        now = clock.now()
+        await jobs._store.insert(
+            [NewJob(name, name, "default", now, f'{{"args":[{n}],"kwargs":{{}}}}') for n, name in enumerate(work.aliases)],
+            now=now,
+        )
+        jobs._living().ring_all()
+        await clock.advance(3)
+        assert ran == []
+        await jobs.resume(task=work)
+        await clock.advance(1)
+        assert sorted(ran) == [0, 1]
+
+
+async def test_a_task_that_the_code_has_no_more_is_resumed_by_its_name(running: Jobs, clock: FakeClock) -> None:
+    await running._store.set_task_paused("gone", True, now=clock.now())
+    await running.resume(task="gone")
+    assert (await running.stats()).paused_tasks == {}
+    with pytest.raises(ConfigurationError, match="task name"):
+        await running.resume(task="")
+
+
+async def test_a_second_pause_that_says_nothing_leaves_what_the_first_said(
+    failing: dict[str, Any], running: Jobs, clock: FakeClock
+) -> None:
+    def said(stats: Snapshot) -> list[Pause | None]:
+        return [*(queue.pause for queue in stats.queues if queue.name == "slow"), stats.paused_tasks["boom"]]
+
+    first = Pause(clock.now(), "ada", "a new disk")
+    await running.pause("slow", by=first.by, why=first.why)
+    await running.pause(task="boom", by=first.by, why=first.why)
+    await clock.advance(5)
+    await running.pause("slow")
+    await running.drain("slow")
+    await running.pause(task="boom")
+    assert said(await running.stats()) == [first, first]
+    await running.pause("slow", by="bob")
+    assert said(await running.stats()) == [Pause(clock.now(), "bob"), first]
+
+
+async def test_what_a_pause_says_is_no_novel(running: Jobs) -> None:
+    await running.pause("slow", by="x" * 500, why="x" * 500)
+    for name in ("by", "why"):
+        with pytest.raises(ArgumentError, match=f"{name}= has 501 characters; give 500"):
+            await running.pause("slow", **{name: "x" * 501})  # type: ignore[arg-type]
 
 
 async def test_a_drained_queue_runs_nothing_any_more_and_stays_paused(jobs: Jobs, clock: FakeClock) -> None:
