@@ -18,6 +18,14 @@ ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+_FIELDS = {
+    "second": 60,
+    "minute": 60,
+    "hour": 24,
+    "day-of-month": 31,
+    "month": 12,
+    "day-of-week": 7,
+}  # and how many values each has
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND, _SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
 _LOOK = timedelta(hours=12)  # between looks for a change of the clock: no two lie so near
@@ -44,12 +52,25 @@ class Cron:
         try:
             never = self.after(0) is None
         except CronSimError as error:
+            if _is_of_days_that_never_come(fields, error):
+                raise ConfigurationError(self._never()) from None
             raise ConfigurationError(
                 f"cron {expression!r}: {str(error).lower()}. Five fields: minute, hour, day of month, month, day of week (six: seconds "
                 f'first), e.g. "0 9 * * mon-fri"; or one of {_aliases()}'
             ) from error
         if never:
-            raise ConfigurationError(f"cron {expression!r}: there is no such day; it would never fire")
+            raise ConfigurationError(self._never())
+        for (name, values), field in zip(list(_FIELDS.items())[-len(fields) :], fields, strict=True):
+            for term in field.split(","):
+                step = term.partition("/")[2]
+                if step and int(step) > values:
+                    raise ConfigurationError(
+                        f"cron {expression!r}: a step of {step} is more than the {values} values of its {name} field, and would not be one; for "
+                        "other periods: @jobs.every(minutes=90)"
+                    )
+
+    def _never(self) -> str:
+        return f"cron {self.expression!r}: such a day never comes, so it would never fire; give a day that its months have"
 
     @property
     def text(self) -> str:
@@ -106,8 +127,10 @@ class Every:
     def __init__(self, period: float | timedelta) -> None:
         """period: seconds, or a timedelta; one second at least. Raises ConfigurationError."""
         seconds = period.total_seconds() if isinstance(period, timedelta) else period
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 1 <= seconds <= 366 * 86_400:
-            raise ConfigurationError(f"every {period!r}: give seconds from 1 to a year, or a timedelta")
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+            raise ConfigurationError(f"every {period!r}: give seconds, or a timedelta")
+        if not 1 <= seconds <= 366 * 86_400:
+            raise ConfigurationError(f"every {seconds:g} s: give a {'year at most' if seconds > 1 else 'second at least'}")
         self.period = round(seconds * 1000)  # ms
 
     @property
@@ -118,6 +141,17 @@ class Every:
     def after(self, moment: int) -> int:
         """The first time to fire after this one, both in ms."""
         return (moment // self.period + 1) * self.period
+
+
+def _is_of_days_that_never_come(fields: list[str], error: CronSimError) -> bool:
+    """Whether each field can be, but none of its months has such a day."""
+    if str(error).lower() != "bad day-of-month" or len(fields) not in (5, 6):
+        return False
+    try:
+        CronSim(" ".join([*fields[:-2], "*", fields[-1]]), _EPOCH)
+    except CronSimError:
+        return False
+    return True
 
 
 def _zone(tz: object) -> ZoneInfo:

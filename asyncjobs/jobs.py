@@ -224,6 +224,11 @@ class Jobs:
         """
 
         def register(function: Callable[..., Any]) -> Task[..., Any, Any]:
+            if isinstance(function, Task):
+                raise ConfigurationError(
+                    f"@jobs.task stands above what is task {function.name!r} already: put @jobs.cron(...) and @jobs.every(...) above "
+                    "@jobs.task, and give a function one @jobs.task"
+                )
             task: Task[..., Any, Any] = Task(
                 function,
                 self._enqueue_call,

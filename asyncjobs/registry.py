@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asyncjobs.errors import ArgumentError, ConfigurationError, UnknownTask
-from asyncjobs.task import Task
+from asyncjobs.task import Call, Task
 
 AnyTask = Task[..., Any, Any]
 
@@ -52,6 +52,11 @@ class Registry(Mapping[str, AnyTask]):
             raise ArgumentError(
                 f"{wanted.__qualname__}(...) was called, which ran nothing yet; give the task and its arguments apart: "
                 f"`await jobs.enqueue({wanted.__name__}, ...)`"
+            )
+        if isinstance(wanted, Call):
+            raise ArgumentError(
+                f"{wanted.task.name}.call(...) is for several at once: `await jobs.enqueue_many([call])`; for one write "
+                f"`await {wanted.task.function.__name__}.enqueue(...)`, with the arguments that you gave to call"
             )
         if isinstance(wanted, str):
             try:

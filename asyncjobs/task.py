@@ -90,7 +90,7 @@ class Call(Generic[R]):
             expires_at=now + round(options.expires * 1000) if options.expires is not None else options.expires_at,
         )
         if job.expires_at is not None and job.expires_at <= job.run_at:
-            raise ArgumentError("expires= lies before the job is due; it would never run. Give a later one, or no delay= or at=")
+            raise ArgumentError(f"expires= {_never_in_time(job.expires_at, now, options)}; it would never run")
         return job if self.unique is None else self.unique.apply(job, self.args, self.kwargs)
 
     @property
@@ -221,8 +221,18 @@ class Task(Generic[P, T, R]):
         """
         if id is not None:
             check_key(id, "id", MAX_NAME)
+        if isinstance(unique, bool):
+            raise ArgumentError(
+                f"options(unique={unique}): unique={unique} belongs to @jobs.task; here give a text, e.g. unique='welcome:7', or Unique() for the same "
+                "arguments"
+            )
         if unique is not None and not isinstance(unique, Unique):
             check_key(unique, "unique")
+        for name, time in (("debounce", debounce), ("throttle", throttle)):
+            if time is not None and not _checked_delay(name, time):
+                raise ArgumentError(
+                    f"{name}={time!r}: give seconds above 0, or a timedelta; without it each call is a job of its own"
+                )
         if debounce is not None and (delay is not None or at is not None):
             raise ArgumentError("debounce= says when; delay= and at= do not go with it")
         if key is not None:
@@ -390,12 +400,20 @@ def _checked_at(name: str, at: datetime) -> int:
         raise ArgumentError(f"{name}={at!r}: give a datetime with a time zone, e.g. datetime.now(UTC) + timedelta(hours=1)")
     if at.utcoffset() is None:
         raise ArgumentError(
-            f"{name}={at!r} has no time zone, so it names no moment; e.g. at.replace(tzinfo=ZoneInfo('Europe/Berlin'))"
+            f"{name}={at!r} has no time zone, so it names no moment; e.g. {name}.replace(tzinfo=ZoneInfo('Europe/Berlin'))"
         )
     milliseconds = round(at.timestamp() * 1000)
     if not 0 <= milliseconds < 2**48:
         raise ArgumentError(f"{name}={at!r} lies outside of what can be scheduled; give a moment after 1970")
     return milliseconds
+
+
+def _never_in_time(expires_at: int, now: int, options: Options) -> str:
+    if expires_at <= now:
+        return "is over already: give a later moment, or seconds above 0"
+    if options.run_at is not None:
+        return "lies before the job is due: give a later one, or an earlier at="
+    return "lies before the job is due: give a later one, or a shorter delay= or debounce="
 
 
 def _checked_priority(priority: int, error: type[ArgumentError] | type[ConfigurationError]) -> int:

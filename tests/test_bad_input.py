@@ -159,6 +159,8 @@ async def test_an_unknown_task_is_named_with_the_known_ones(jobs: Jobs) -> None:
         await jobs.enqueue(plain())  # type: ignore[call-overload]
     with pytest.raises(ArgumentError, match="belongs to another Jobs"):
         await jobs.enqueue(Jobs("memory:").task(name="number")(plain))
+    with pytest.raises(ArgumentError, match=r"jobs\.enqueue_many\(\[call\]\)`; for one write `await number\.enqueue"):
+        await jobs.enqueue(jobs._tasks["number"].call(3))  # type: ignore[call-overload]
     for wrong in ("nmber", plain):
         with pytest.raises(UnknownTask, match=r"registered tasks: echo, number.*@jobs.task"):
             await jobs.enqueue(wrong)  # type: ignore[call-overload]
@@ -221,6 +223,19 @@ def test_bad_configuration_is_refused_where_it_is_written(make: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         make()
     assert len(str(caught.value)) > 30
+
+
+@pytest.mark.parametrize("queue", [3, ["mail"], b"mail"])
+def test_a_queue_that_is_no_text_is_refused_with_what_to_give(queue: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"give the name of a configured queue, e\.g\. queue='default'"):
+        Jobs("x.db").task(queue=queue)(_nothing)
+
+
+def test_a_task_above_its_schedule_is_told_to_go_below() -> None:
+    jobs = Jobs("x.db")
+    for schedule in (jobs.cron("@daily"), jobs.every(minutes=5, name="other")):
+        with pytest.raises(ConfigurationError, match=r"put @jobs\.cron\(\.\.\.\) .* above @jobs\.task"):
+            jobs.task(queue="default")(schedule(_nothing))
 
 
 def test_work_names_only_configured_queues(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,8 +131,8 @@ def test_six_fields_begin_with_seconds() -> None:
         ("5-1 * * * *", "bad minute"),
         ("x * * * *", "bad minute"),
         ("١ * * * *", "bad minute"),
-        ("0 0 31 2 *", "bad day-of-month"),
-        ("0 0 30 feb *", "bad day-of-month"),
+        ("0 0 32 2 *", "bad day-of-month"),
+        ("0 0 31 13 *", "bad month"),
         (None, "give a crontab line"),
         (5, "give a crontab line"),
     ],
@@ -142,6 +142,25 @@ def test_what_is_no_crontab_line_is_refused_in_a_sentence(line: object, sentence
         Cron(line)  # type: ignore[arg-type]
     assert "@daily" in str(refused.value)
     assert repr(line) in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ["0 9 31 2 *", "0 0 30 feb *", "0 0 0 31 4,6 *"])
+def test_a_day_that_never_comes_is_said_to_be_one(line: str) -> None:
+    with pytest.raises(ConfigurationError, match="such a day never comes"):
+        Cron(line)
+
+
+@pytest.mark.parametrize("line", ["*/90 * * * *", "0 */25 * * *", "0,5/61 * * * *", "*/61 * * * * *", "0 0 * * */8"])
+def test_a_step_beyond_its_field_is_refused(line: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"a step of .* is more than the"):
+        Cron(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["*/60 * * * *", "0 */24 * * *", "0 0 */31 * *", "0 0 1 */12 *", "0 0 * * */7", "*/60 * * * * *"]
+)
+def test_a_step_of_a_whole_field_is_not(line: str) -> None:
+    assert Cron(line).after(0) is not None
 
 
 @pytest.mark.parametrize(
@@ -160,7 +179,21 @@ def test_a_period_is_counted_from_the_epoch() -> None:
     assert Every(timedelta(minutes=1.5)).period == every.period
 
 
-@pytest.mark.parametrize("period", [0, 0.5, -1, True, float("nan"), float("inf"), 10**9, "5", None, timedelta(0)])
-def test_a_period_that_is_none_is_refused_in_a_sentence(period: object) -> None:
-    with pytest.raises(ConfigurationError, match="give seconds from 1"):
+@pytest.mark.parametrize(
+    ("period", "sentence"),
+    [
+        (0, "every 0 s: give a second at least"),
+        (timedelta(seconds=0.5), "every 0.5 s: give a second at least"),
+        (-1, "every -1 s: give a second at least"),
+        (float("nan"), "every nan s: give a second at least"),
+        (float("inf"), "every inf s: give a year at most"),
+        (timedelta(days=400), "every 3.456e+07 s: give a year at most"),
+        (True, "every True: give seconds, or a timedelta"),
+        ("5", "every '5': give seconds, or a timedelta"),
+        (None, "every None: give seconds, or a timedelta"),
+    ],
+)
+def test_a_period_that_is_none_is_refused_in_a_sentence(period: object, sentence: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
         Every(period)  # type: ignore[arg-type]
+    assert str(refused.value) == sentence

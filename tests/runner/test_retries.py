@@ -263,8 +263,10 @@ async def test_who_waits_for_a_job_that_expires_is_told_in_time(running: Jobs, c
     ("options", "sentence"),
     [
         ({"expires": -1}, "expires=-1"), ({"expires": "5"}, "expires='5'"), ({"expires": datetime(2030, 1, 1)}, "has no time zone"),
-        ({"expires": 5, "delay": 6}, "lies before the job is due"), ({"expires": datetime(2000, 1, 1, tzinfo=UTC)}, "lies before the job is due"),
-        ({"expires": 0}, "lies before the job is due"),
+        ({"expires": 5, "delay": 6}, "lies before the job is due: give a later one, or a shorter delay="),
+        ({"expires": 5, "at": datetime(2030, 1, 1, tzinfo=UTC)}, "lies before the job is due: give a later one, or an earlier at="),
+        ({"expires": datetime(2000, 1, 1, tzinfo=UTC)}, "is over already"), ({"expires": 0}, "is over already"),
+        ({"expires": datetime(2030, 1, 1)}, r"e\.g\. expires\.replace"), ({"at": datetime(2030, 1, 1)}, r"e\.g\. at\.replace"),
     ],
 )  # fmt: skip
 async def test_an_expiry_that_can_not_be_is_refused(running: Jobs, options: dict[str, Any], sentence: str) -> None:

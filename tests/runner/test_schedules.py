@@ -475,8 +475,8 @@ def test_what_can_not_fire_is_refused_where_it_is_declared(jobs: Jobs) -> None:
         "Give its parameters defaults": lambda: jobs.cron("@daily")(needs),
         "bad minute": lambda: jobs.cron("61 * * * *"),
         "is no time zone": lambda: jobs.cron("@daily", tz="Mars"),
-        "would never fire|bad day": lambda: jobs.cron("0 0 30 2 *"),
-        "give seconds from 1": lambda: jobs.every(seconds=0.2),
+        "such a day never comes": lambda: jobs.cron("0 0 30 2 *"),
+        "every 0.2 s: give a second": lambda: jobs.every(seconds=0.2),
         "give numbers": lambda: jobs.every(minutes="5"),  # type: ignore[arg-type]
         "catch_up='now'": lambda: jobs.cron("@daily", catch_up="now")(plain),  # type: ignore[arg-type]
         "overlap=None": lambda: jobs.cron("@daily", overlap=None)(plain),  # type: ignore[arg-type]

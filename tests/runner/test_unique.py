@@ -116,6 +116,18 @@ def test_options_that_do_not_go_together_are_refused(jobs: Jobs, options: dict[s
         jobs.task(name="t")(mail).options(**options)
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"unique": True}, "belongs to @jobs.task; here give a text"), ({"debounce": 0}, "debounce=0: give seconds above 0"),
+        ({"throttle": timedelta(0)}, "throttle=.*: give seconds above 0"),
+    ],
+)  # fmt: skip
+def test_options_that_mean_nothing_say_what_would(jobs: Jobs, options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ArgumentError, match=sentence):
+        jobs.task(name="t")(mail).options(**options)
+
+
 # --- what the second does ----------------------------------------------------------------------------------------------
 
 
