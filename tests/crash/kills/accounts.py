@@ -36,9 +36,12 @@ TOTALS = ("enqueued", "started", "succeeded", "failures", "dead", "cancelled", "
 
 def numbers(row: Row, *, requeues: int) -> Iterator[str]:
     """Each record's number follows from the one before, and the job's `attempt` from the last."""
-    counted, resets = row.records[0].number - 1 if len(row.records) >= KEPT else 0, 0
+    is_cut = len(row.records) >= KEPT  # then the first may be the round's first, and the next ones are left out
+    counted, resets = row.records[0].number - 1 if is_cut else 0, 0
     before = ""
-    for record in row.records:
+    for at, record in enumerate(row.records):
+        if is_cut and at == 1 and row.records[0].number == 1:
+            counted = max(counted, record.number - 1)
         if record.number == 1 and counted and before in FINAL:
             counted, resets = 0, resets + 1
         if record.number != counted + 1:

@@ -303,9 +303,12 @@ def numbers(story: Story, jobs: Mapping[str, Job]) -> Iterator[Fault]:
     """A job's `attempt` and `crashes` follow from its records: the number of each from what counted before it."""
     for id, job in jobs.items():
         requeued = any(requeue.done is not False for requeue in story.requeues.get(id, ()))  # begins anew from zero, any time
-        counted = job.attempts[0].number - 1 if len(job.attempts) >= ATTEMPTS_KEPT else 0
+        is_cut = len(job.attempts) >= ATTEMPTS_KEPT  # then the first may be the round's first, and the next ones are left out
+        counted = job.attempts[0].number - 1 if is_cut else 0
         crashes = 0
-        for record in job.attempts:
+        for at, record in enumerate(job.attempts):
+            if is_cut and at == 1 and job.attempts[0].number == 1:
+                counted, crashes = max(counted, record.number - 1), 0
             if record.number != counted + 1 and not (requeued and record.number == 1):
                 yield Fault("numbers", f"{id} has an attempt numbered {record.number} after {counted} that count")
             counted = record.number - (record.outcome in GIVEN_BACK)
