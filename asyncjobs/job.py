@@ -43,7 +43,7 @@ class Hold(IntEnum):
     """
 
     NONE = 0
-    UNROUTABLE = 1  # no living process knows the task
+    UNROUTABLE = 1  # no living process that works its queue knows the task
     ALONE = 2  # its process died twice under it: it waits for an otherwise idle runner
     KEY = 3  # as many jobs of its key run, or are about to, as may at once
     PAUSED = 4  # its task is paused

@@ -32,7 +32,8 @@ class Unique:
     until: "finished": while one is queued or runs; "started": while one waits for its first attempt.
     within: seconds (or a timedelta) after the first was enqueued instead, whatever has become of it: a throttle.
     conflict: "existing": the second's handle is the first's, `created` is False. "raise": AlreadyEnqueued. "replace": as
-        "existing", but the first, while it waits for its first attempt, gets the second's arguments, time, priority and options.
+        "existing", but the first, if it is of the same task and waits for its first attempt, gets the second's arguments, time, priority
+        and options; it stays in its queue.
     """
 
     by: str | Sequence[str] | Callable[..., object] | None = None

@@ -154,7 +154,7 @@ class Dispatcher:
             await self._start_all(claimed.jobs)
         for name in claimed.unknown - self._named:
             logger.warning(
-                "jobs of task %r are held: no living process knows it. Bring it back, or name it in aliases= of the task that took "
+                "jobs of task %r are held: no living process that works their queue knows it. Bring it back, or name it in aliases= of the task that took "
                 "its place; they run then", name,
             )  # fmt: skip
         self._named |= claimed.unknown

@@ -212,7 +212,7 @@ class RunnerStats:
 class Stats:
     """The store at `as_of` (ms). A queue appears once a job was put in it, it was paused, or a runner works it.
 
-    paused_tasks: by name. unknown_tasks: how many jobs are held because no living process knows their task, by its name, counted to
+    paused_tasks: by name. unknown_tasks: how many jobs are held because no living process that works their queue knows their task, by its name, counted to
     COUNT_LIMIT in all.
     """
 

@@ -332,7 +332,7 @@ async def test_a_job_nobody_knows_is_held_and_runs_once_somebody_does(
         job = await without.get(handle.id)
         assert job is not None
         assert (job.view(clock.now()), job.attempt) == ("held", 0)
-        assert caplog.text.count("jobs of task 'old.name' are held: no living process knows it") == 1
+        assert caplog.text.count("jobs of task 'old.name' are held: no living process that works their queue knows it") == 1
         assert (await without.stats()).queues[0].held == 1
 
     renamed = Jobs("memory:", queues={"default": 1}, clock=clock)
