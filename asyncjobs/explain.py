@@ -19,11 +19,12 @@ NAMED = 3  # jobs that a sentence names; the facts have more
 class Reason(StrEnum):
     """What stands between a job and its start, in the order in which they are told; the last three are no obstacle."""
 
+    EXPIRED = "expired"  # it is cancelled, not begun
     SCHEDULED = "scheduled"  # its time has not come
     UNKNOWN_TASK = "unknown task"  # no living process knows it
     TASK_PAUSED = "task paused"
     QUEUE_PAUSED = "queue paused"
-    NO_WORKER = "no worker"  # no living process works its queue
+    NO_WORKER = "no worker"  # no living process works its queue, or none that does knows its task
     ALONE = "alone"  # it must run with nothing beside it
     KEY = "key"  # as many of its key run as may
     GLOBAL_LIMIT = "global limit"  # as many of its queue run as may, over all processes
@@ -86,11 +87,15 @@ def _only(id: str, reason: Reason, sentence: str, facts: Mapping[str, Any]) -> E
 
 def _obstacles(situation: Situation, limits: Limits | None) -> Iterator[Obstacle]:
     job, now = situation.job, situation.as_of
+    if job.expires_at is not None and job.expires_at <= now:
+        sentence = f"It has expired at {_at(job.expires_at)}: it is not begun any more, but cancelled."
+        yield Obstacle(Reason.EXPIRED, sentence, {"expires_at": job.expires_at})
     if job.run_at > now:
         yield _scheduled(situation)
     living = [runner for runner in situation.runners if runner.alive]
     knowing = [runner for runner in living if job.name in runner.info.tasks]
     working = [runner for runner in living if job.queue in runner.info.queues]
+    able = [runner for runner in working if job.name in runner.info.tasks]
     if not knowing:
         yield Obstacle(
             Reason.UNKNOWN_TASK,
@@ -107,6 +112,13 @@ def _obstacles(situation: Situation, limits: Limits | None) -> Iterator[Obstacle
             f"No living process works queue {job.queue!r}: start one that does (work=, ASYNCJOBS_WORK).",
             {"queue": job.queue, "living": len(living)},
         )
+    elif knowing and not able:
+        yield Obstacle(
+            Reason.NO_WORKER,
+            f"No living process that works queue {job.queue!r} knows task {job.name!r}: have one do both (work=, ASYNCJOBS_WORK, or import "
+            "the task's module there).",
+            {"queue": job.queue, "task": job.name, "living": len(living)},
+        )
     if job.hold is Hold.ALONE:
         yield Obstacle(
             Reason.ALONE,
@@ -114,24 +126,30 @@ def _obstacles(situation: Situation, limits: Limits | None) -> Iterator[Obstacle
             {"crashes": job.crashes},
         )
     if job.run_at <= now:
-        yield from _limits(situation, limits, working)
+        yield from _limits(situation, limits, able)
 
 
-def _limits(situation: Situation, limits: Limits | None, working: Sequence[RunnerStats]) -> Iterator[Obstacle]:
+def _limits(situation: Situation, limits: Limits | None, able: Sequence[RunnerStats]) -> Iterator[Obstacle]:
     """What else a claim asks of a job that is due."""
     job, now = situation.job, situation.as_of
-    if job.key is not None and (job.hold is Hold.KEY or len(situation.of_key) >= job.policy.key_limit):
+    if job.key is not None and (job.hold is Hold.KEY or situation.of_key_count >= job.policy.key_limit):
+        first = _named(situation.of_key, situation.of_key_count) if situation.of_key else "others that can't begin either"
         yield Obstacle(
             Reason.KEY,
-            f"Of its key {job.key!r} {_count(job.policy.key_limit, 'job')} may run at once, and {_named(situation.of_key)} "
-            f"{'comes' if len(situation.of_key) == 1 else 'come'} before it.",
-            {"key": job.key, "key_limit": job.policy.key_limit, "held_by": list(situation.of_key)},
+            f"Of its key {job.key!r} {_count(job.policy.key_limit, 'job')} may run at once, and {first} "
+            f"{'comes' if situation.of_key_count == 1 else 'come'} before it.",
+            {
+                "key": job.key,
+                "key_limit": job.policy.key_limit,
+                "held_by": list(situation.of_key),
+                "before": situation.of_key_count,
+            },
         )
     running = [id for id, _ in situation.running]
     if limits is not None and limits.at_once is not None and situation.running_count >= limits.at_once:
         yield Obstacle(
             Reason.GLOBAL_LIMIT,
-            f"Queue {job.queue!r} runs {situation.running_count} of {limits.at_once} at once over all processes: {_named(running)}.",
+            f"Queue {job.queue!r} runs {situation.running_count} of {limits.at_once} at once over all processes: {_named(running, situation.running_count)}.",
             {"global_limit": limits.at_once, "running": situation.running_count, "held_by": running},
         )
     if limits is not None and limits.rate is not None and (opens := limits.rate.next_at(situation.spent_to, now)) > now:
@@ -140,14 +158,17 @@ def _limits(situation: Situation, limits: Limits | None, working: Sequence[Runne
             f"Queue {job.queue!r} is limited to {limits.rate.per_second:g} starts a second; the next may start at {_at(opens)}.",
             {"per_second": limits.rate.per_second, "until": opens},
         )
-    slots = sum(runner.info.queues[job.queue] for runner in working)
-    if working and situation.running_count >= slots:
+    slots = sum(runner.info.queues[job.queue] for runner in able)
+    if able and situation.running_count >= slots:
+        all_of_them = (
+            f"The only slot of queue {job.queue!r} is" if slots == 1 else f"All {slots} slots of queue {job.queue!r} are"
+        )
         yield Obstacle(
             Reason.SLOTS,
-            f"All {slots} slots of queue {job.queue!r} are taken: {_named(running)}.",
+            f"{all_of_them} taken: {_named(running, situation.running_count)}.",
             {"slots": slots, "running": situation.running_count, "held_by": running},
         )
-    if situation.ahead:
+    if situation.ahead and job.hold is not Hold.ALONE:
         more = "+" if situation.ahead >= AHEAD_LIMIT else ""
         of_those = f", {situation.ahead_higher:,} of them of a higher priority" if situation.ahead_higher else ""
         yield Obstacle(
@@ -189,6 +210,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _named(ids: Sequence[str]) -> str:
-    rest = len(ids) - NAMED
+def _named(ids: Sequence[str], count: int) -> str:
+    """The first of so many."""
+    rest = count - len(ids[:NAMED])
     return ", ".join(ids[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

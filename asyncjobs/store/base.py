@@ -242,8 +242,9 @@ class HistoryBucket:
 class Situation:
     """A job and what a claim would look at, at one moment `as_of` (ms).
 
-    running: of its queue, id and runner of the longest running HOLDERS; running_count: of all. of_key: ids of what takes the
-    places of its key: jobs that run, and those that are due without a hold and come first. ahead: due jobs of its queue without a
+    running: of its queue, id and runner of the longest running HOLDERS; running_count: of all. of_key: ids of the
+    first HOLDERS that take places of its key before it: jobs that run, in any queue, and those of its own queue that are due without a
+    hold and come first; of_key_count: of all, as far as its limit. ahead: due jobs of its queue without a
     hold that come before it, counted to AHEAD_LIMIT a priority; ahead_higher: those of a higher priority. spent_to: see Rate.
     """
 
@@ -255,6 +256,7 @@ class Situation:
     running: Sequence[tuple[str, str]] = ()
     running_count: int = 0
     of_key: Sequence[str] = ()
+    of_key_count: int = 0
     ahead: int = 0
     ahead_higher: int = 0
     spent_to: float = 0.0

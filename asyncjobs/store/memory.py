@@ -532,6 +532,7 @@ class MemoryStore:
         ahead = Counter(one.priority for one in before)
         running = [one for ids in data.running.values() for one in map(data.jobs.__getitem__, ids) if one.queue == job.queue]
         running.sort(key=lambda one: (one.started_at or 0, data.seqs[one.id]))
+        of_key = data.places_of(job, now) if job.key is not None else []
         return Situation(
             now,
             job,
@@ -540,7 +541,8 @@ class MemoryStore:
             (await self.stats(now=now)).runners,
             [(one.id, one.runner or "") for one in running[:HOLDERS]],
             len(running),
-            data.places_of(job, now)[:HOLDERS] if job.key is not None else (),
+            of_key[:HOLDERS],
+            len(of_key),
             sum(min(count, AHEAD_LIMIT) for count in ahead.values()),
             sum(min(count, AHEAD_LIMIT) for priority, count in ahead.items() if priority < job.priority),
             data.spent.get(job.queue, 0.0),

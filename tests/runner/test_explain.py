@@ -112,9 +112,43 @@ async def test_no_living_process_knows_its_task(app: Jobs, clock: FakeClock) -> 
     )
 
 
+async def test_one_process_knows_its_task_and_another_works_its_queue(app: Jobs, clock: FakeClock) -> None:
+    other = Jobs("memory:", queues={"one": 1}, work=(), clock=clock)
+    other._store = MemoryStore(app._store._data)  # type: ignore[attr-defined]
+    theirs = other.task(name="theirs", queue="one")(lambda: None)
+    async with other.running():
+        handle = await theirs.enqueue()
+        await clock.advance(2)
+        sentence = await said(app, handle.id, Reason.NO_WORKER)
+    assert sentence.startswith("No living process that works queue 'one' knows task 'theirs': have one do both")
+
+
+async def test_it_has_expired_and_waits_to_be_cancelled(app: Jobs, clock: FakeClock) -> None:
+    await app.pause("one")
+    id = await put(app, queue="one", expires=0.5)
+    clock.step_wall(1)
+    assert await said(app, id, Reason.EXPIRED) == f"It has expired at {CLOCK}:00 UTC: it is not begun any more, but cancelled."
+    await clock.advance(1.1)
+    assert await said(app, id, Reason.ENDED) == f"It was cancelled at {CLOCK}:02 UTC, and runs no more."
+
+
+async def test_more_of_its_key_run_than_are_named(clock: FakeClock) -> None:
+    jobs = Jobs("memory:", queues={"default": 20}, clock=clock)
+
+    @jobs.task(name="work", key="key", key_limit=12)
+    async def work(key: str) -> None:
+        await asyncio.Event().wait()
+
+    async with jobs.running():
+        await clock.advance(0.1)
+        ids = [await put(jobs, "k") for _ in range(13)]
+        sentence = await said(jobs, ids[-1], Reason.KEY)
+    assert sentence == f"Of its key 'work#k' 12 jobs may run at once, and {', '.join(ids[:3])} and 9 more come before it."
+
+
 async def test_all_slots_are_taken_and_by_which_jobs(app: Jobs) -> None:
     first, second, third = [await put(app, queue="one") for _ in range(3)]
-    assert await said(app, second, Reason.SLOTS) == f"All 1 slots of queue 'one' are taken: {first}."
+    assert await said(app, second, Reason.SLOTS) == f"The only slot of queue 'one' is taken: {first}."
     explanation = await app.explain(third)
     assert explanation is not None
     assert [obstacle.reason for obstacle in explanation.obstacles] == [Reason.SLOTS, Reason.BEHIND]

@@ -20,6 +20,7 @@ def situation(cursor: sqlite3.Cursor, id: str, now: int, runners: Callable[[], l
     queue_pauses = {queue: pause_of(at, said) for queue, paused, at, said in cursor.execute(sql.PAUSES) if paused}
     task_pauses = {task: pause_of(at, said) for task, at, said in cursor.execute(sql.TASK_PAUSES)}
     running = cursor.execute(sql.RUNNING_IN, (job.queue,)).fetchall()
+    of_key = _of_key(cursor, job, seq, now) if job.key is not None else []
     ahead = {priority: _ahead(cursor, job, seq, priority, now) for priority in PRIORITIES}
     spent = cursor.execute(sql.SPENT, (job.queue,)).fetchone()
     return Situation(
@@ -30,7 +31,8 @@ def situation(cursor: sqlite3.Cursor, id: str, now: int, runners: Callable[[], l
         runners(),
         running[:HOLDERS],
         len(running),
-        _of_key(cursor, job, seq, now) if job.key is not None else (),
+        of_key[:HOLDERS],
+        len(of_key),
         sum(ahead.values()),
         sum(count for priority, count in ahead.items() if priority < job.priority),
         0.0 if spent is None else spent[0],
@@ -45,11 +47,12 @@ def _ahead(cursor: sqlite3.Cursor, job: Job, seq: int, priority: int, now: int) 
 
 
 def _of_key(cursor: sqlite3.Cursor, job: Job, seq: int, now: int) -> list[str]:
+    limit = max(HOLDERS, job.policy.key_limit)
     runs = [id for (id,) in cursor.execute(sql.KEY_RUNS, (job.key, job.id))]
     due = [
         (run_at + PRIORITY_STEP * priority, at, id)
         for priority in PRIORITIES
-        for id, run_at, at in cursor.execute(sql.KEY_DUE, (job.key, job.queue, priority, now, job.id, HOLDERS))
+        for id, run_at, at in cursor.execute(sql.KEY_DUE, (job.key, job.queue, priority, now, job.id, limit))
     ]
     first = [id for order, at, id in sorted(due) if (order, at) < (job.run_at + PRIORITY_STEP * job.priority, seq)]
-    return (runs + first)[:HOLDERS]
+    return runs + first
