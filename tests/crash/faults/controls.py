@@ -38,7 +38,7 @@ DESCRIPTORS = 256  # that this process may have while it runs out of them: few, 
 STEPS: Mapping[str, tuple[type[Any], str]] = {
     "dispatcher": (Dispatcher, "_wants"),
     "ledger": (Outcomes, "_write"),
-    "pulse": (Pulse, "_beat"),
+    "pulse": (Pulse, "beat"),
     "janitor": (Janitor, "replay"),
     "prune": (Janitor, "prune"),
     "watch": (Watch, "__anext__"),
