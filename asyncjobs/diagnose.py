@@ -6,7 +6,7 @@ The rules are those of the design's dashboard (B5), first match for each queue; 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -28,6 +28,7 @@ MANY_FAIL = 0.3  # of the starts
 ENOUGH = 20  # starts that a share is told of
 SLOW = 1.5  # times as long, or as many, as a day before
 LATE_START = 60.0  # seconds that the oldest has waited
+BEHIND = 30.0  # likewise, from which on a queue falls behind
 
 
 class Severity(StrEnum):
@@ -44,6 +45,7 @@ class Rule(StrEnum):
     SCHEDULE_MISSED = "schedule missed"
     QUEUE_PAUSED = "queue paused"
     NO_WORKER = "no worker"
+    FULL = "full"
     STUCK = "stuck"
     SLOWER = "slower"
     MORE_ARRIVE = "more arrive"
@@ -68,13 +70,16 @@ class Finding:
 @record
 class Vitals:
     """What the rules look at. history: from a day and WINDOW and BESIDE ago. stuck: queue → slots here that jobs hold which ignore
-    their cancellation. limits: of the queues that have some over all processes. problems: of this process's runner."""
+    their cancellation. limits: of the queues that have some over all processes. max_waiting: of those that have one. declared: names of the
+    schedules that the code of this process declares. problems: of this process's runner."""
 
     stats: Stats
     history: Sequence[HistoryBucket] = ()
     schedules: Sequence[Schedule] = ()
     stuck: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[str, Limits] = field(default_factory=dict)
+    max_waiting: Mapping[str, int] = field(default_factory=dict)
+    declared: Collection[str] = ()
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -95,9 +100,7 @@ def diagnose(vitals: Vitals) -> list[Finding]:
 
 def _unknown_tasks(stats: Stats) -> Iterator[Finding]:
     for task, count in stats.unknown_tasks.items():
-        sentence = (
-            f"{_jobs(count, 'names', 'name')} {task!r}, which no living process knows. Bring it back, or name it in aliases=."
-        )
+        sentence = f"{_jobs(count, 'names', 'name')} {task!r}, which no living process that works their queue knows. Bring it back, or name it in aliases=."
         yield Finding(Rule.UNKNOWN_TASK, Severity.BAD, None, sentence, {"task": task, "jobs": count})
 
 
@@ -108,13 +111,15 @@ def _paused_tasks(stats: Stats) -> Iterator[Finding]:
 
 def _missed(vitals: Vitals) -> Iterator[Finding]:
     for schedule in vitals.schedules:
+        if schedule.declared is not None and schedule.name not in vitals.declared:
+            continue  # gone from the code, so it is to fire no more
         late = None if schedule.next_at is None or schedule.paused is not None else vitals.stats.as_of - schedule.next_at
         if late is not None and late > LATE:
             yield Finding(
                 Rule.SCHEDULE_MISSED,
                 Severity.BAD,
                 None,
-                f"Schedule {schedule.name} was due at {_at(schedule.next_at)} and was not fired: no process that declares it works a queue.",
+                f"Schedule {schedule.name} was due at {_at(schedule.next_at)} and was not fired: no process that knows it works a queue.",
                 {"schedule": schedule.name, "late": late / 1000},
             )
 
@@ -130,6 +135,7 @@ class _Queue:
         self.slots = sum(runner.info.queues.get(name, 0) for runner in vitals.stats.runners if runner.alive)
         self.stuck = vitals.stuck.get(name, 0)
         self.limits = vitals.limits.get(name, Limits())
+        self.queued, self.max_waiting = stats.states.get(State.QUEUED, 0), vitals.max_waiting.get(name)
         mine = [bucket for bucket in vitals.history if bucket.queue == name]
         end = self.as_of - self.as_of % HISTORY_STEP  # of the last whole minute
         self.recent = _Flow([bucket for bucket in mine if end - WINDOW <= bucket.at < end], WINDOW / 1000)
@@ -137,9 +143,20 @@ class _Queue:
         self.before = _Flow(yesterday, 2 * BESIDE / 1000)
 
     @property
-    def is_full(self) -> bool:
-        """Whether it has no slot to spare, and falls behind."""
-        return bool(self.waiting and self.slots and self.running >= BUSY * self.slots and self.recent.arrivals > self.recent.ends)
+    def arrivals(self) -> float:
+        """Jobs that have become due, a second: those that have begun, and of those that wait what came in the window.
+
+        Not what was enqueued: that may be for tomorrow.
+        """
+        seconds = WINDOW / 1000
+        came = self.waiting * min(1.0, seconds / self.oldest) if self.oldest else 0.0
+        return (self.recent.started + came) / seconds
+
+    @property
+    def falls_behind(self) -> bool:
+        """Whether it has no slot to spare, and more comes than ends."""
+        busy = bool(self.slots) and self.running >= BUSY * self.slots
+        return busy and self.oldest > BEHIND and self.arrivals > self.recent.ends
 
 
 class _Flow:
@@ -150,7 +167,7 @@ class _Flow:
             return sum(bucket.counts.get(metric, 0) for bucket in buckets for metric in metrics)
 
         self.started, self.failures = count(Metric.STARTED), count(Metric.FAILURES)
-        self.arrivals = count(Metric.ENQUEUED) / seconds
+        self.enqueued = count(Metric.ENQUEUED) / seconds
         self.starts = self.started / seconds
         self.ends = count(Metric.SUCCEEDED, Metric.FAILURES) / seconds
         self.run = _mean(merged(bucket.run for bucket in buckets))
@@ -169,17 +186,20 @@ def _of_queue(queue: _Queue) -> Iterator[Finding]:
     if queue.waiting and not queue.slots:
         since = f" since {_at(queue.stats.oldest_due)}"
         yield finding(Rule.NO_WORKER, Severity.BAD, f"No running process works {name}; {waiting}{since}.")
+    if queue.max_waiting is not None and queue.queued >= queue.max_waiting:
+        sentence = f"{name} refuses new jobs: {queue.queued:,} of {queue.max_waiting:,} are queued (max_waiting)."
+        yield finding(Rule.FULL, Severity.BAD, sentence, queued=queue.queued, max_waiting=queue.max_waiting)
     if queue.slots and 2 * queue.stuck >= queue.slots:
         sentence = f"{queue.stuck} of {queue.slots} slots of {name} are held by jobs that ignore their cancellation."
         yield finding(Rule.STUCK, Severity.BAD, sentence, stuck=queue.stuck, slots=queue.slots)
-    if queue.is_full and recent.run and before.run and recent.run >= SLOW * before.run:
+    if queue.falls_behind and recent.run and before.run and recent.run >= SLOW * before.run:
         sentence = f"Jobs of {name} take {_seconds(recent.run)} ({_seconds(before.run)} yesterday)."
         yield finding(Rule.SLOWER, Severity.WARN, sentence, run=recent.run, run_before=before.run)
-    if queue.is_full and before.arrivals and recent.arrivals >= SLOW * before.arrivals:
-        sentence = f"More jobs of {name} arrive than yesterday ({recent.arrivals:.2g}/s, {before.arrivals:.2g}/s then)."
-        yield finding(Rule.MORE_ARRIVE, Severity.WARN, sentence, arrivals=recent.arrivals, arrivals_before=before.arrivals)
-    if queue.is_full and recent.run:
-        needs = math.ceil(recent.arrivals * recent.run)
+    if queue.falls_behind and before.starts and queue.arrivals >= SLOW * before.starts:
+        sentence = f"More jobs of {name} arrive than yesterday ({queue.arrivals:.2g}/s, {before.starts:.2g}/s then)."
+        yield finding(Rule.MORE_ARRIVE, Severity.WARN, sentence, arrivals=queue.arrivals, arrivals_before=before.starts)
+    if queue.falls_behind and recent.run:
+        needs = math.ceil(queue.arrivals * recent.run)
         if needs > queue.slots:
             yield finding(
                 Rule.TOO_FEW_SLOTS,
@@ -198,14 +218,14 @@ def _of_queue(queue: _Queue) -> Iterator[Finding]:
         and recent.starts >= BUSY * limits.rate.per_second
     ):
         clear = queue.waiting / limits.rate.per_second
-        sentence = f"{name} is held by its rate of {limits.rate.per_second:g}/s; {waiting}, clear in {_seconds(clear)}."
+        sentence = f"{name} is held by its rate of {limits.rate}; {waiting}, clear in {_seconds(clear)}."
         yield finding(Rule.RATE, Severity.WARN, sentence, per_second=limits.rate.per_second, clear_in=clear)
     if recent.started >= ENOUGH and recent.failures > MANY_FAIL * recent.started:
         share = recent.failures / recent.started
         sentence = f"{share:.0%} of the attempts of {name} fail."
         yield finding(Rule.MANY_FAIL, Severity.WARN, sentence, failures=recent.failures, started=recent.started)
-    if queue.waiting and queue.oldest > LATE_START and recent.ends > recent.arrivals:
-        clear = queue.waiting / (recent.ends - recent.arrivals)
+    if queue.waiting and queue.oldest > LATE_START and recent.ends > recent.enqueued:
+        clear = queue.waiting / (recent.ends - recent.enqueued)
         sentence = f"{name} is catching up: {waiting}, clear in {_seconds(clear)}."
         yield finding(Rule.CATCHING_UP, Severity.WARN, sentence, clear_in=clear)
 

@@ -155,7 +155,7 @@ def _limits(situation: Situation, limits: Limits | None, able: Sequence[RunnerSt
     if limits is not None and limits.rate is not None and (opens := limits.rate.next_at(situation.spent_to, now)) > now:
         yield Obstacle(
             Reason.RATE,
-            f"Queue {job.queue!r} is limited to {limits.rate.per_second:g} starts a second; the next may start at {_at(opens)}.",
+            f"Queue {job.queue!r} is limited to a rate of {limits.rate}; the next may start at {_at(opens)}.",
             {"per_second": limits.rate.per_second, "until": opens},
         )
     slots = sum(runner.info.queues[job.queue] for runner in able)

@@ -467,6 +467,8 @@ class Jobs:
             await self._store.timetable.all(),
             {queue: slots.stuck for queue, slots in runner.slot_stats().items()},
             runner.limits.over_all,
+            self._max_waiting(runner),
+            self.schedules.declared.keys(),
             runner.problems,
         )
         return diagnosing.diagnose(vitals)
@@ -486,7 +488,12 @@ class Jobs:
             runner=runner.info.id,
             problems=runner.problems,
             limits=runner.limits.over_all,
+            max_waiting=self._max_waiting(runner),
+            declared=self.schedules.declared.keys(),
         )
+
+    def _max_waiting(self, runner: Runner) -> dict[str, int]:
+        return {queue: most for queue in self._queues if (most := runner.limits[queue].max_waiting) is not None}
 
     async def history(self, *, since: float | timedelta = 3600.0, queue: str | None = None) -> Sequence[HistoryBucket]:
         """What happened, minute by minute, since so many seconds (or a timedelta) ago."""

@@ -17,6 +17,7 @@ _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)?\s*(s|sec|min|h|d)
 # A claim comes some milliseconds after a start was due. What that costs is made up for, as far as this, or the rate would not be
 # reached: at 10/s three milliseconds each are three per cent.
 LATENESS = 50.0  # ms, but half an interval at most
+_ROUNDING = 1e-9  # of a float that came of a whole number
 SKEW = 1_000  # ms by which the clocks of two claims may differ: one was asked earlier, and carried out later
 
 
@@ -51,6 +52,14 @@ class Rate:
         """
         full = now + self.burst * self.interval
         return full if spent_to > full + SKEW else spent_to
+
+    def __str__(self) -> str:
+        """10/s, 100/min, 2.5/d: per the first unit that makes the count whole, else per the first that makes it one or more."""
+        counts = [(UNITS[unit] * 1000 / self.interval, unit) for unit in ("s", "min", "h", "d")]
+        some = [(count, unit) for count, unit in counts if count > 1 - _ROUNDING]
+        whole = [(count, unit) for count, unit in some if abs(count - round(count)) < _ROUNDING * count]
+        count, unit = (whole or some or counts[-1:])[0]
+        return f"{count:.7g}/{unit}"
 
     @property
     def per_second(self) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import field, replace
 
 from asyncjobs.histogram import merged, percentile
 from asyncjobs.job import State
@@ -41,8 +41,8 @@ class QueueSnapshot:
     """One queue.
 
     waiting: due, not yet begun. scheduled: due later, retries among them. retrying: of both, those with a failed attempt
-    behind them. held: not claimable for a reason of their own (no living process knows the task; must run alone).
-    limits: over all processes, as this one has them. slots: of all living processes together. waiting_more, scheduled_more: there are more than the number says.
+    behind them. held: not claimable for a reason of their own (no living process that works the queue knows the task, the task is paused,
+    others of the key come first, or it must run alone). limits: over all processes, as this one has them, as max_waiting. slots: of all living processes together. waiting_more, scheduled_more: there are more than the number says.
     processed = succeeded + failures: attempts that ended by themselves, since the store was made. failed: jobs that
     failed for good. latency: seconds that the longest-waiting due job has waited. wait: from due to start. run: of attempts.
     """
@@ -67,6 +67,7 @@ class QueueSnapshot:
     latency: float
     wait: Durations
     run: Durations
+    max_waiting: int | None = None
 
     @property
     def paused(self) -> bool:
@@ -92,7 +93,8 @@ class ProcessSnapshot:
 class Snapshot:
     """`as_of` in ms. `problems`: part of this process's runner → what is wrong with it; healthy when there are none.
 
-    schedules: all that the store has, in order of name. paused_tasks: by name. unknown_tasks: how many jobs no living process
+    schedules: all that the store has, in order of name. undeclared: names of those that some code has declared and this process's does
+    not. paused_tasks: by name. unknown_tasks: how many jobs no living process
     knows, by the name of their task.
     """
 
@@ -105,6 +107,7 @@ class Snapshot:
     schedules: Sequence[Schedule] = ()
     paused_tasks: Mapping[str, Pause] = field(default_factory=dict)
     unknown_tasks: Mapping[str, int] = field(default_factory=dict)
+    undeclared: frozenset[str] = frozenset()
 
 
 def snapshot(
@@ -116,12 +119,22 @@ def snapshot(
     runner: str,
     problems: Mapping[str, str],
     limits: Mapping[str, Limits],
+    max_waiting: Mapping[str, int],
+    declared: Collection[str],
 ) -> Snapshot:
     """Put the store's numbers into words. `history` covers WINDOW; `runner` is this process's, `limits` those that it keeps."""
     living = [one for one in stats.runners if one.alive]
     queues = [
-        _queue(
-            name, queue, [bucket for bucket in history if bucket.queue == name], living, limits.get(name, Limits()), stats.as_of
+        replace(
+            _queue(
+                name,
+                queue,
+                [bucket for bucket in history if bucket.queue == name],
+                living,
+                limits.get(name, Limits()),
+                stats.as_of,
+            ),
+            max_waiting=max_waiting.get(name),
         )
         for name, queue in sorted(stats.queues.items())
     ]
@@ -133,7 +146,16 @@ def snapshot(
         for one in stats.runners
     ]  # fmt: skip
     return Snapshot(
-        stats.as_of, version, not problems, dict(problems), queues, processes, schedules, stats.paused_tasks, stats.unknown_tasks
+        stats.as_of,
+        version,
+        not problems,
+        dict(problems),
+        queues,
+        processes,
+        schedules,
+        stats.paused_tasks,
+        stats.unknown_tasks,
+        frozenset(one.name for one in schedules if one.declared is not None and one.name not in declared),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,7 +35,9 @@ def flow(at: int, minutes: int = 5, run: int = 9, **a_minute: int) -> list[Histo
 def vitals(history: list[HistoryBucket] | None = None, *, running: int = 0, slots: int = 4, **facts: Any) -> Vitals:
     """Of one queue, "crm"."""
     stats = {name: facts.pop(name) for name in ("paused_tasks", "unknown_tasks") if name in facts}
-    more = {name: facts.pop(name) for name in ("problems", "stuck", "limits", "schedules") if name in facts}
+    more = {
+        name: facts.pop(name) for name in ("problems", "stuck", "limits", "schedules", "max_waiting", "declared") if name in facts
+    }
     queue = QueueStats({State.RUNNING: running}, **facts)
     runners = [RunnerStats(RunnerInfo("r1", 1, "h", "0", 0, {"crm": slots} if slots else {}), {}, True)]
     return Vitals(Stats(NOW, {"crm": queue}, runners, **stats), history or [], **more)
@@ -56,7 +59,10 @@ def test_what_this_process_says_itself() -> None:
 
 def test_a_task_that_nobody_knows() -> None:
     sentence = only(diagnose(vitals(unknown_tasks={"old.task": 12})), Rule.UNKNOWN_TASK)
-    assert sentence == "12 jobs name 'old.task', which no living process knows. Bring it back, or name it in aliases=."
+    assert (
+        sentence
+        == "12 jobs name 'old.task', which no living process that works their queue knows. Bring it back, or name it in aliases=."
+    )
     assert only(diagnose(vitals(unknown_tasks={"old.task": 1})), Rule.UNKNOWN_TASK).startswith("1 job names 'old.task'")
 
 
@@ -73,7 +79,10 @@ def test_a_schedule_that_nobody_fires() -> None:
         Schedule("c", "every 1", late.job, None),
     ]
     sentence = only(diagnose(vitals(schedules=[late, *fine])), Rule.SCHEDULE_MISSED)
-    assert sentence == "Schedule nightly was due at 07:58 UTC and was not fired: no process that declares it works a queue."
+    assert sentence == "Schedule nightly was due at 07:58 UTC and was not fired: no process that knows it works a queue."
+    gone = replace(late, declared="as it was")
+    assert diagnose(vitals(schedules=[gone])) == []
+    assert only(diagnose(vitals(schedules=[gone], declared={"nightly"})), Rule.SCHEDULE_MISSED)
 
 
 def test_a_paused_queue_in_which_jobs_wait() -> None:
@@ -97,7 +106,27 @@ def test_slots_that_jobs_hold_which_ignore_their_cancellation() -> None:
     assert diagnose(vitals(stuck={"crm": 1}, running=1)) == []
 
 
-FALLS_BEHIND: dict[str, Any] = {"running": 4, "waiting": 50, "oldest_due": NOW - 10_000}
+def test_a_queue_that_refuses_what_is_new() -> None:
+    full = replace(vitals(max_waiting={"crm": 1000}), stats=Stats(NOW, {"crm": QueueStats({State.QUEUED: 1000})}, ()))
+    assert only(diagnose(full), Rule.FULL) == "crm refuses new jobs: 1,000 of 1,000 are queued (max_waiting)."
+    assert diagnose(replace(full, max_waiting={"crm": 1001})) == []
+
+
+def test_jobs_for_later_do_not_count_as_come() -> None:
+    now = flow(NOW, run=11, enqueued=180, started=2, succeeded=2)
+    facts: dict[str, Any] = {"running": 1, "slots": 1, "waiting": 1, "oldest_due": NOW - 31_000, "scheduled": 900}
+    assert diagnose(vitals(now, **facts)) == []
+
+
+FALLS_BEHIND: dict[str, Any] = {"running": 4, "waiting": 400, "oldest_due": NOW - 31_000}
+
+
+@pytest.mark.parametrize("facts", [{"oldest_due": NOW - 30_000}, {"running": 3}, {"running": 0}])
+def test_a_queue_with_a_slot_to_spare_or_a_short_wait_does_not_fall_behind(facts: dict[str, Any]) -> None:
+    now = flow(NOW, run=11, enqueued=120, started=40, succeeded=40)
+    assert diagnose(vitals(now, **FALLS_BEHIND | facts)) == []
+
+
 YESTERDAY = NOW - DAY + 60 * MINUTE
 
 

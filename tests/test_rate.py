@@ -30,6 +30,20 @@ def test_a_rate_is_read_as_people_write_it(text: str, interval: float, burst: in
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("10/s", "10/s"), ("1000000/s", "1000000/s"), ("100/min", "100/min"), ("60/min", "1/s"), ("5/h", "5/h"), ("1/d", "1/d"),
+        ("3/10s", "18/min"), ("0.5/s", "30/min"), ("90/1.5min", "1/s"), ("2.5/d", "2.5/d"), ("1/100s", "36/h"), ("7/11s", "38.18182/min"),
+        ("1/4d", "0.25/d"),
+    ],
+)  # fmt: skip
+def test_a_rate_says_itself_as_people_write_it(given: str, said: str) -> None:
+    rate = Rate.of(given)
+    assert str(rate) == said
+    assert Rate.of(said).interval == pytest.approx(rate.interval)
+
+
+@pytest.mark.parametrize(
     "text", ["", "10", "10/", "/s", "0/s", "-1/s", "10/0s", "10/week", "1e3/s", "10 per s", "1/9999d", "9999999/s", 10, None]
 )
 def test_what_is_no_rate_is_refused_in_a_sentence(text: Any) -> None:

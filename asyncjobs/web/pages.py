@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from asyncjobs.histogram import BOUNDS
 from asyncjobs.pause import Pause
 from asyncjobs.record import record
-from asyncjobs.schedule import Schedule
+from asyncjobs.schedule import LATE, Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT
 from asyncjobs.version import VERSION
@@ -35,7 +35,10 @@ _GLOSSARY = (
     ("Oldest waiting", "how long the longest-waiting due job has waited."),
     ("Scheduled", "due later, those to be retried later among them."),
     ("Retrying", "of those waiting and scheduled, the jobs with a failed attempt behind them."),
-    ("Held", "can't begin for a reason of their own: no living process knows their task, or they must run alone."),
+    (
+        "Held",
+        "can't begin for a reason of their own: no living process that works their queue knows their task, it is paused, others of their key come first, or they must run alone.",
+    ),
     ("Processed", "attempts that ended by themselves, well (succeeded) or not (failures). A job may take several."),
     ("Failed jobs", "jobs that failed for good, with no attempt left. Counted since the store was made, as all in that table."),
     ("p50, p95, p99", "half, 95 % and 99 % took no longer. Read from fixed steps, so right to within one step."),
@@ -74,7 +77,7 @@ def stats_page(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         _queues(snapshot.queues),
         _unknown_tasks(snapshot.unknown_tasks),
         _paused_tasks(snapshot.paused_tasks),
-        _schedules(snapshot.schedules),
+        _schedules(snapshot),
         _processes(snapshot.processes),
         _glossary(),
         title=TITLE + badly,
@@ -287,16 +290,15 @@ def _step(bucket: int) -> str:
     return f"to {duration(BOUNDS[bucket] / 1000)}"
 
 
-def _schedules(schedules: Sequence[Schedule]) -> Content:
+def _schedules(snapshot: Snapshot) -> Content:
+    schedules = snapshot.schedules
     if not schedules:
         return None
     heads = [element("th", head, scope="col") for head in ("Schedule", "When", "Next", "Last", "Enqueues")]
     rows = [
         element(
             "tr",
-            element(
-                "th", _name(schedule.name), element("span", "❚❚ paused", class_="mark") if schedule.paused else None, scope="row"
-            ),
+            element("th", _name(schedule.name), _schedule_marks(schedule, snapshot), scope="row"),
             element("td", when(schedule)),
             element("td", _paused(schedule.paused) if schedule.paused else _moment(schedule.next_at, "never again")),
             element("td", _moment(schedule.last_at, "not yet")),
@@ -307,11 +309,21 @@ def _schedules(schedules: Sequence[Schedule]) -> Content:
     return _table("Schedules", heads, rows)
 
 
+def _schedule_marks(schedule: Schedule, snapshot: Snapshot) -> Content:
+    if schedule.paused:
+        return element("span", "❚❚ paused", class_="mark")
+    if schedule.name in snapshot.undeclared:
+        return element("span", "not in this process's code: does not fire here", class_="mark")
+    if schedule.next_at is not None and schedule.next_at < snapshot.as_of - LATE:
+        return element("span", "▲ late: nobody has fired it", class_="mark warn")
+    return None
+
+
 def _unknown_tasks(tasks: Mapping[str, int]) -> Content:
     if not tasks:
         return None
     listed = [(element("dt", _name(task)), element("dd", counted(number, "job", "jobs"))) for task, number in tasks.items()]
-    return _box("bad", "▲ Tasks that no living process knows", element("dl", listed, class_="problems"))
+    return _box("bad", "▲ Tasks that no living process which works their queue knows", element("dl", listed, class_="problems"))
 
 
 def _paused_tasks(tasks: Mapping[str, Pause]) -> Content:
@@ -404,7 +416,8 @@ def _marks(queue: QueueSnapshot) -> Content:
         element("span", "❚❚ ", _paused(queue.pause), class_="mark") if queue.pause else None,
         element("span", "▲ no process works it", class_="mark warn") if not queue.slots else None,
         element("span", f"{queue.limits.at_once} at once", class_="mark") if queue.limits.at_once is not None else None,
-        element("span", f"{queue.limits.rate.per_second:.3g}/s", class_="mark") if queue.limits.rate is not None else None,
+        element("span", f"{queue.limits.rate}", class_="mark") if queue.limits.rate is not None else None,
+        element("span", f"{count(queue.max_waiting)} queued at most", class_="mark") if queue.max_waiting is not None else None,
     )
 
 

@@ -15,7 +15,8 @@ At the top level, over all queues, and again in each value of `queues`, of that 
     scheduled       jobs due later, those to be retried later among them
     scheduled_more  as `waiting_more`
     retries         of those waiting and scheduled: jobs with a failed attempt behind them
-    held            jobs that can't begin for a reason of their own: no living process knows their task, or they must run alone
+    held            jobs that can't begin for a reason of their own: no living process that works their queue knows their task, their task
+                    is paused, others of their key come first, or they must run alone
     slots           how many jobs may run at once, in all living processes together
     latency         seconds that the longest-waiting due job has waited; 0 when none waits
     wait            from due (enqueued, unless delayed) to start, of the attempts started in the last hour:
@@ -31,6 +32,8 @@ In each value of `queues` also:
     paused          true: nothing of this queue is started, in any process
     global_limit    how many of its jobs may run at once in all processes together; null without such a limit
     rate            how many may start in a second, in all processes together; null without such a limit
+    burst           how many of these may start at once after a quiet time; null without a rate
+    max_waiting     how many may be queued before more are refused; null without such a limit
     pause           null, or when, by whom and why it was paused: {since, since_ms, by, why}
 
 At the top level also:
@@ -39,11 +42,12 @@ At the top level also:
     processes       [{id, pid, host, version, started_at, started_at_ms, alive, this, slots: {queue: n}, busy: {queue: n}}, ...];
                     alive: its jobs are its own; this: it is the one that answers
     paused_tasks    name → {since, since_ms, by, why}, as `pause`
-    unknown_tasks   name → how many jobs of it are held, since no living process knows it; counted to 10,000 in all
-    schedules       [{name, task, queue, when, next_at, next_at_ms, last_at, last_at_ms, last_job, fired, paused}, ...]; when: a
+    unknown_tasks   name → how many jobs of it are held, since no living process that works their queue knows it; counted to 10,000 in all
+    schedules       [{name, task, queue, when, next_at, next_at_ms, last_at, last_at_ms, last_job, fired, paused, undeclared}, ...]; when: a
                     crontab line with its time zone, or "every 5 min"; next_at: null when it never fires again; last_at, last_job: the
                     time that it fired for last, and the job that it enqueued then; fired: how many it has enqueued; paused: null, or
-                    {since, since_ms, by, why}
+                    {since, since_ms, by, why}; undeclared: true: some code has declared it, and that of this process does not, so it does
+                    not fire here
     version         of asyncjobs, in the process that answers
     as_of           when the numbers were read, ISO 8601, UTC; at most a second ago
     as_of_ms        the same in milliseconds since the epoch
@@ -78,7 +82,7 @@ def presented(snapshot: Snapshot) -> Fields:
         "processes": [_process(process) for process in snapshot.processes],
         "paused_tasks": {task: _pause(pause) for task, pause in snapshot.paused_tasks.items()},
         "unknown_tasks": dict(snapshot.unknown_tasks),
-        "schedules": [_schedule(schedule) for schedule in snapshot.schedules],
+        "schedules": [_schedule(schedule, snapshot.undeclared) for schedule in snapshot.schedules],
         "version": snapshot.version,
         "as_of": iso(snapshot.as_of),
         "as_of_ms": snapshot.as_of,
@@ -159,6 +163,8 @@ def _queue(queue: QueueSnapshot) -> Fields:
         "pause": _pause(queue.pause),
         "global_limit": queue.limits.at_once,
         "rate": None if rate is None else round(rate.per_second, 6),
+        "burst": None if rate is None else rate.burst,
+        "max_waiting": queue.max_waiting,
     }
 
 
@@ -189,7 +195,7 @@ def _process(process: ProcessSnapshot) -> Fields:
     }
 
 
-def _schedule(schedule: Schedule) -> Fields:
+def _schedule(schedule: Schedule, undeclared: frozenset[str]) -> Fields:
     return {
         "name": schedule.name,
         "task": schedule.job.name,
@@ -200,6 +206,7 @@ def _schedule(schedule: Schedule) -> Fields:
         "last_job": schedule.last_job,
         "fired": schedule.fired,
         "paused": _pause(schedule.paused),
+        "undeclared": schedule.name in undeclared,
     }
 
 

@@ -174,7 +174,7 @@ async def test_the_global_limit_is_reached_and_by_which_job(app: Jobs) -> None:
 async def test_the_rate_lets_none_start_until_when(app: Jobs) -> None:
     _, second = [await put(app, queue="slow") for _ in range(2)]
     sentence = await said(app, second, Reason.RATE)
-    assert sentence.startswith("Queue 'slow' is limited to 0.0166667 starts a second; the next may start at 2027-01-15 08:0")
+    assert sentence.startswith("Queue 'slow' is limited to a rate of 1/min; the next may start at 2027-01-15 08:0")
 
 
 async def test_its_key_is_taken_and_by_which_job(app: Jobs) -> None:

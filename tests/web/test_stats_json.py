@@ -33,11 +33,12 @@ TOP = NUMBERS | {
 DURATIONS = {"count", "p50", "p95", "p99", "histogram"}
 SCHEDULE = {
     "name", "task", "queue", "when", "next_at", "next_at_ms", "last_at", "last_at_ms", "last_job", "fired", "paused",
+    "undeclared",
 }  # fmt: skip
 PROCESS = {"id", "pid", "host", "version", "started_at", "started_at_ms", "alive", "this", "slots", "busy"}
 
 MAIL = a_queue(
-    "mail", waiting=10_000, waiting_more=True, running=3, scheduled=40, retrying=7, held=2, pause=Pause(AS_OF, "ada"), limits=Limits(3, Rate.of("10/s")), slots=5, enqueued=900,
+    "mail", waiting=10_000, waiting_more=True, running=3, scheduled=40, retrying=7, held=2, pause=Pause(AS_OF, "ada"), limits=Limits(3, Rate.of("10/s")), max_waiting=500, slots=5, enqueued=900,
     processed=700, succeeded=640, failures=60, failed=4, cancelled=1, latency=372.1,
     wait=durations({0: 3, 2: 1, 22: 1}), run=durations({9: 4}),
 )  # fmt: skip
@@ -54,7 +55,7 @@ async def test_the_names_are_those_that_are_promised(browse: Any) -> None:
     data = await read(browse, FakeSource(a_snapshot(MAIL, WEB)))
     assert set(data) == TOP
     assert set(data["queues"]) == {"mail", "web"}
-    assert set(data["queues"]["mail"]) == NUMBERS | {"paused", "pause", "global_limit", "rate"}
+    assert set(data["queues"]["mail"]) == NUMBERS | {"paused", "pause", "global_limit", "rate", "burst", "max_waiting"}
     assert set(data["wait"]) == set(data["queues"]["mail"]["run"]) == DURATIONS
     assert set(data["processes"][0]) == PROCESS
 
@@ -83,7 +84,7 @@ async def test_a_queue_shows_every_number_of_its_snapshot(browse: Any) -> None:
         "waiting": 10_000, "waiting_more": True, "busy": 3, "scheduled": 40, "scheduled_more": False, "retries": 7, "held": 2,
         "slots": 5, "latency": 372.1, "paused": True,
         "pause": {"since": "2026-11-24T19:20:31.042Z", "since_ms": AS_OF, "by": "ada", "why": ""},
-        "global_limit": 3, "rate": 10.0,
+        "global_limit": 3, "rate": 10.0, "burst": 1, "max_waiting": 500,
     }  # fmt: skip
 
 
@@ -167,7 +168,7 @@ async def test_schedules_are_told_with_their_times(browse: Any) -> None:
     assert data["schedules"][0] == {
         "name": "nightly", "task": "reports.build", "queue": "mail", "when": "0 9 * * mon-fri (Europe/Berlin)",
         "next_at": "2026-11-24T19:21:31.042Z", "next_at_ms": AS_OF + 60_000, "last_at": "2026-11-24T19:20:31.037Z",
-        "last_at_ms": AS_OF - 5, "last_job": "j1", "fired": 3, "paused": None,
+        "last_at_ms": AS_OF - 5, "last_job": "j1", "fired": 3, "paused": None, "undeclared": False,
     }  # fmt: skip
     assert data["schedules"][1]["when"] == "every 5 min"
     assert data["schedules"][1]["next_at"] is data["schedules"][1]["last_at"] is None

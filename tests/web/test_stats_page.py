@@ -106,10 +106,10 @@ async def test_processes_are_shown_with_what_they_do_and_whether_they_live(brows
 
 
 async def test_limits_over_all_processes_and_unknown_tasks_are_shown(browse: Any) -> None:
-    queue = a_queue("mail", limits=Limits(3, Rate.of("100/min")))
+    queue = a_queue("mail", limits=Limits(3, Rate.of("100/min")), max_waiting=500)
     page = await look(browse, FakeSource(a_snapshot(queue, unknown_tasks={"old.task": 12})))
-    assert "mail3 at once1.67/s" in page.by_tag["th"]
-    assert "▲ Tasks that no living process knowsold.task12 jobs" in page.text
+    assert "mail3 at once100/min500 queued at most" in page.by_tag["th"]
+    assert "▲ Tasks that no living process which works their queue knowsold.task12 jobs" in page.text
 
 
 async def test_schedules_are_shown_with_their_next_time_or_who_paused_them(browse: Any) -> None:
@@ -126,6 +126,26 @@ async def test_schedules_are_shown_with_their_next_time_or_who_paused_them(brows
     )
     assert "never again" in third
     assert "Schedules" not in (await look(browse, FakeSource())).text
+
+
+@pytest.mark.parametrize(
+    ("facts", "mark"),
+    [
+        ({"paused": Pause(AS_OF, "ada"), "next_at": AS_OF - 99_000}, "❚❚ paused"),
+        ({"next_at": AS_OF - 60_001}, "▲ late: nobody has fired it"),
+        ({"next_at": AS_OF - 60_000}, ""),
+        ({"next_at": None}, ""),
+    ],
+)
+async def test_a_schedule_is_marked_by_what_keeps_it(browse: Any, facts: dict[str, Any], mark: str) -> None:
+    page = await look(browse, FakeSource(a_snapshot(a_queue(), schedules=(a_schedule(**facts),))))
+    assert "nightly" + mark in page.by_tag["th"]
+
+
+async def test_a_schedule_that_is_gone_from_the_code_is_not_called_late(browse: Any) -> None:
+    snapshot = a_snapshot(a_queue(), schedules=(a_schedule(next_at=AS_OF - 99_000),), undeclared=frozenset({"nightly"}))
+    page = await look(browse, FakeSource(snapshot))
+    assert "nightlynot in this process's code: does not fire here" in page.by_tag["th"]
 
 
 async def test_the_page_loads_itself_only_when_asked_to(browse: Any) -> None:
