@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from asyncjobs.histogram import BOUNDS, merged
@@ -138,19 +139,18 @@ class _Queue:
         self.queued, self.max_waiting = stats.states.get(State.QUEUED, 0), vitals.max_waiting.get(name)
         mine = [bucket for bucket in vitals.history if bucket.queue == name]
         end = self.as_of - self.as_of % HISTORY_STEP  # of the last whole minute
-        self.recent = _Flow([bucket for bucket in mine if end - WINDOW <= bucket.at < end], WINDOW / 1000)
-        yesterday = [bucket for bucket in mine if abs(bucket.at - (self.as_of - DAY)) <= BESIDE]
-        self.before = _Flow(yesterday, 2 * BESIDE / 1000)
+        self.recent = _Flow(mine, end - WINDOW, end)
+        self.before = _Flow(mine, self.as_of - DAY - BESIDE, self.as_of - DAY + BESIDE)
 
     @property
     def arrivals(self) -> float:
-        """Jobs that have become due, a second: those that have begun, and of those that wait what came in the window.
+        """Jobs that have become due in the window, a second: of those that have begun in it and of those that wait.
 
-        Not what was enqueued: that may be for tomorrow.
+        Not what was enqueued: that may be for tomorrow. Those that wait are taken to have come evenly since the oldest.
         """
         seconds = WINDOW / 1000
-        came = self.waiting * min(1.0, seconds / self.oldest) if self.oldest else 0.0
-        return (self.recent.started + came) / seconds
+        waiting = self.waiting * min(1.0, seconds / self.oldest) if self.oldest else 0.0
+        return (self.recent.came + waiting) / seconds
 
     @property
     def falls_behind(self) -> bool:
@@ -160,14 +160,17 @@ class _Queue:
 
 
 class _Flow:
-    """What went through a queue in so many seconds: per second, and the mean run in seconds (None where nothing ran)."""
+    """What went through a queue from one moment to another (ms): starts and ends a second, the mean run in seconds (None where
+    nothing ran). came: how many of those that started had become due since `since`."""
 
-    def __init__(self, buckets: Sequence[HistoryBucket], seconds: float) -> None:
+    def __init__(self, history: Sequence[HistoryBucket], since: int, until: int) -> None:
+        buckets, seconds = [bucket for bucket in history if since <= bucket.at < until], (until - since) / 1000
+
         def count(*metrics: Metric) -> int:
             return sum(bucket.counts.get(metric, 0) for bucket in buckets for metric in metrics)
 
         self.started, self.failures = count(Metric.STARTED), count(Metric.FAILURES)
-        self.enqueued = count(Metric.ENQUEUED) / seconds
+        self.came = sum(_at_most(bucket.at + HISTORY_STEP / 2 - since, bucket.wait) for bucket in buckets)
         self.starts = self.started / seconds
         self.ends = count(Metric.SUCCEEDED, Metric.FAILURES) / seconds
         self.run = _mean(merged(bucket.run for bucket in buckets))
@@ -224,19 +227,25 @@ def _of_queue(queue: _Queue) -> Iterator[Finding]:
         share = recent.failures / recent.started
         sentence = f"{share:.0%} of the attempts of {name} fail."
         yield finding(Rule.MANY_FAIL, Severity.WARN, sentence, failures=recent.failures, started=recent.started)
-    if queue.waiting and queue.oldest > LATE_START and recent.ends > recent.enqueued:
-        clear = queue.waiting / (recent.ends - recent.enqueued)
+    if queue.waiting and queue.oldest > LATE_START and recent.ends > queue.arrivals:
+        clear = queue.waiting / (recent.ends - queue.arrivals)
         sentence = f"{name} is catching up: {waiting}, clear in {_seconds(clear)}."
         yield finding(Rule.CATCHING_UP, Severity.WARN, sentence, clear_in=clear)
+
+
+_EDGES = (0, *BOUNDS, BOUNDS[-1])
+_MIDDLES = [(low + high) / 2 for low, high in pairwise(_EDGES)]  # ms, of a histogram's buckets
 
 
 def _mean(run: Mapping[int, int]) -> float | None:
     """Of a histogram, in seconds: each counted with the middle of its bucket."""
     total = sum(run.values())
-    if not total:
-        return None
-    bounds = (0, *BOUNDS, BOUNDS[-1])
-    return sum(count * (bounds[bucket] + bounds[bucket + 1]) / 2 for bucket, count in run.items()) / total / 1000
+    return sum(count * _MIDDLES[bucket] for bucket, count in run.items()) / total / 1000 if total else None
+
+
+def _at_most(milliseconds: float, wait: Mapping[int, int]) -> int:
+    """How many of a histogram took no longer, likewise."""
+    return sum(count for bucket, count in wait.items() if _MIDDLES[bucket] <= milliseconds)
 
 
 def _said(pause: Pause, now: int) -> str:

@@ -23,13 +23,12 @@ NOW = 1_800_000_000_000  # a whole minute, 08:00 UTC
 MINUTE = 60_000
 
 
-def flow(at: int, minutes: int = 5, run: int = 9, **a_minute: int) -> list[HistoryBucket]:
-    """So many minutes before `at`, each with these counts; `run`: the histogram's bucket of the attempts that ended."""
+def flow(at: int, minutes: int = 5, run: int = 9, wait: int = 0, **a_minute: int) -> list[HistoryBucket]:
+    """So many minutes before `at`, each with these counts; `run`, `wait`: the histogram's bucket of those that ended, that began."""
     counts = {Metric(name): count for name, count in a_minute.items()}
-    ended = counts.get(Metric.SUCCEEDED, 0) + counts.get(Metric.FAILURES, 0)
-    return [
-        HistoryBucket(at - n * MINUTE, "crm", "call", counts, {}, {run: ended} if ended else {}) for n in range(1, minutes + 1)
-    ]
+    began, ended = counts.get(Metric.STARTED, 0), counts.get(Metric.SUCCEEDED, 0) + counts.get(Metric.FAILURES, 0)
+    waits, runs = {wait: began} if began else {}, {run: ended} if ended else {}
+    return [HistoryBucket(at - n * MINUTE, "crm", "call", counts, waits, runs) for n in range(1, minutes + 1)]
 
 
 def vitals(history: list[HistoryBucket] | None = None, *, running: int = 0, slots: int = 4, **facts: Any) -> Vitals:
@@ -100,9 +99,16 @@ def test_a_queue_that_nobody_works() -> None:
     assert diagnose(vitals(slots=0)) == []
 
 
+def test_a_process_that_is_dead_works_nothing() -> None:
+    dead = RunnerStats(RunnerInfo("r1", 1, "h", "0", 0, {"crm": 4}), {}, alive=False)
+    given = replace(vitals(), stats=Stats(NOW, {"crm": QueueStats({}, waiting=1, oldest_due=NOW)}, [dead]))
+    assert only(diagnose(given), Rule.NO_WORKER) == "No running process works crm; 1 waiting since 08:00 UTC."
+
+
 def test_slots_that_jobs_hold_which_ignore_their_cancellation() -> None:
     sentence = only(diagnose(vitals(stuck={"crm": 3}, running=3)), Rule.STUCK)
     assert sentence == "3 of 4 slots of crm are held by jobs that ignore their cancellation."
+    assert only(diagnose(vitals(stuck={"crm": 2}, running=2)), Rule.STUCK)
     assert diagnose(vitals(stuck={"crm": 1}, running=1)) == []
 
 
@@ -125,6 +131,30 @@ FALLS_BEHIND: dict[str, Any] = {"running": 4, "waiting": 400, "oldest_due": NOW 
 def test_a_queue_with_a_slot_to_spare_or_a_short_wait_does_not_fall_behind(facts: dict[str, Any]) -> None:
     now = flow(NOW, run=11, enqueued=120, started=40, succeeded=40)
     assert diagnose(vitals(now, **FALLS_BEHIND | facts)) == []
+
+
+def test_a_queue_of_which_as_many_end_as_come_does_not_fall_behind() -> None:
+    even = FALLS_BEHIND | {"waiting": 0, "oldest_due": NOW - 31_000}
+    assert diagnose(vitals(flow(NOW, run=11, started=120, succeeded=120), **even)) == []
+    assert only(diagnose(vitals(flow(NOW, run=12, started=120, succeeded=119), **even)), Rule.TOO_FEW_SLOTS)
+
+
+def test_of_those_that_began_only_what_became_due_in_the_window_has_come() -> None:
+    """A minute's starts lie in its middle: of starts that had waited 210 s, two of five minutes' had come within five."""
+    now, facts = (
+        flow(NOW, run=12, wait=16, started=60, succeeded=60),
+        FALLS_BEHIND | {"waiting": 180, "oldest_due": NOW - 300_000},
+    )
+    assert diagnose(vitals(now, **facts)) == []
+    assert only(diagnose(vitals(now, **facts | {"waiting": 181})), Rule.TOO_FEW_SLOTS)
+
+
+def test_what_happened_before_and_after_the_last_five_whole_minutes_counts_for_nothing() -> None:
+    failing = flow(NOW - 5 * MINUTE, 60, failures=40, started=40) + flow(NOW + MINUTE, 1, failures=40, started=40)
+    given = vitals(failing)
+    within = Stats(NOW + MINUTE - 1, given.stats.queues, given.stats.runners)
+    assert diagnose(replace(given, stats=within)) == []
+    assert only(diagnose(replace(given, stats=replace(within, as_of=NOW + MINUTE))), Rule.MANY_FAIL)
 
 
 YESTERDAY = NOW - DAY + 60 * MINUTE
@@ -161,20 +191,32 @@ def test_a_rate_that_holds_jobs_back() -> None:
     now = flow(NOW, enqueued=900, started=600, succeeded=600)
     given: dict[str, Any] = {"waiting": 412, "oldest_due": NOW - 40_000, "limits": {"crm": Limits(rate=Rate.of("10/s"))}}
     assert only(diagnose(vitals(now, **given)), Rule.RATE) == "crm is held by its rate of 10/s; 412 waiting, clear in 41 s."
+    assert diagnose(vitals(flow(NOW, started=530, succeeded=530), **given)) == []
+    assert diagnose(vitals(now, **given | {"oldest_due": NOW - 20_000}, running=4)) == []
+    assert diagnose(vitals(now, **given | {"waiting": 0})) == []
 
 
 def test_many_attempts_that_fail() -> None:
     now = flow(NOW, enqueued=20, started=30, succeeded=10, failures=20)
     assert only(diagnose(vitals(now)), Rule.MANY_FAIL) == "67% of the attempts of crm fail."
+    assert diagnose(vitals(flow(NOW, started=30, succeeded=21, failures=9))) == []
+    assert only(diagnose(vitals(flow(NOW, 1, started=20, failures=20))), Rule.MANY_FAIL)
+    assert diagnose(vitals(flow(NOW, 1, started=19, failures=19))) == []
 
 
 def test_a_queue_that_catches_up() -> None:
-    now = flow(NOW, enqueued=60, started=120, succeeded=120)
-    sentence = only(diagnose(vitals(now, running=2, waiting=120, oldest_due=NOW - 61_000)), Rule.CATCHING_UP)
-    assert (
-        sentence == "crm is catching up: 120 waiting, clear in 120 s."
-        or sentence == "crm is catching up: 120 waiting, clear in 2 min."
-    )
+    """600 began and ended in five minutes, of which those of the last two had come within them, 240; of the 210 that wait 105."""
+    now = flow(NOW, wait=16, started=120, succeeded=120)
+    given: dict[str, Any] = {"running": 2, "waiting": 210, "oldest_due": NOW - 600_000}
+    assert only(diagnose(vitals(now, **given)), Rule.CATCHING_UP) == "crm is catching up: 210 waiting, clear in 4 min."
+    assert diagnose(vitals(now, **given | {"waiting": 0})) == []
+    assert diagnose(vitals(flow(NOW, started=120, succeeded=120), **given)) == []
+
+
+def test_a_short_wait_is_nothing_to_catch_up_with() -> None:
+    now = flow(NOW, wait=16, started=120, succeeded=120)
+    assert only(diagnose(vitals(now, running=2, waiting=9, oldest_due=NOW - 60_001)), Rule.CATCHING_UP)
+    assert diagnose(vitals(now, running=2, waiting=9, oldest_due=NOW - 60_000)) == []
 
 
 def test_the_first_rule_of_a_queue_is_the_one_that_is_told() -> None:
