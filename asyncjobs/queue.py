@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from asyncjobs.errors import ConfigurationError
 from asyncjobs.names import check_name
 from asyncjobs.rate import Rate
-from asyncjobs.record import record
+from asyncjobs.record import frozen_record, record
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_record
 class Queue:
     """How many of its jobs run.
 

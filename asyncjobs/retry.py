@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from asyncjobs.errors import ConfigurationError
+from asyncjobs.record import frozen_record
 
 logger = logging.getLogger("asyncjobs.attempt")
 
@@ -21,7 +21,7 @@ FURTHEST = 10 * 366 * 86_400.0  # seconds; later than ten years is a mistake in 
 DEFAULT_JITTER = 0.25
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_record
 class Retry:
     """How often and how patiently a task is tried.
 

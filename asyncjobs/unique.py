@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal, get_args
 
@@ -14,6 +14,7 @@ from asyncjobs.job import NewJob
 from asyncjobs.json_text import encoder
 from asyncjobs.key import Key, scoped
 from asyncjobs.names import MAX_KEY, check_key
+from asyncjobs.record import frozen_record
 
 Until = Literal["finished", "started"]
 Conflict = Literal["existing", "raise", "replace"]
@@ -23,7 +24,7 @@ LONGEST = 366 * 86_400.0  # seconds
 _dumps = encoder(allow_nan=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_record
 class Unique:
     """Which jobs are the same, how long they are so, and what the second enqueue does.
 

@@ -13,11 +13,12 @@ from typing import Any, Final
 from asyncjobs.codec.converter import Converter, Kind, equal, plain
 from asyncjobs.codec.misfit import Misfit, TooDeep, shown
 from asyncjobs.codec.text import dumps
+from asyncjobs.record import record
 
 _OBJECT: Final[frozenset[Kind]] = frozenset({"object"})
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@record
 class Fields:
     """The fields of one record type, in order: their converters, and which of them must be there."""
 
