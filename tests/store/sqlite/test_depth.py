@@ -128,6 +128,18 @@ async def prepare_keyed(store: SQLiteStore, turn: int) -> None:
     await store.insert([new(f"k{turn}-{n}", survives="crash", key=f"k{turn}-{n}") for n in range(10)], now=NOW)
 
 
+async def test_a_claim_with_all_limits_costs_less_than_twice_a_plain_one(store: SQLiteStore) -> None:
+    """At once over all processes, a rate, and a key of its own for each job; turn by turn with one that has none of it."""
+    await sign_on(store)
+    plain, limited = [], []
+    for turn in range(2 * ROUNDS):
+        await prepare(store, turn)
+        plain.append(await timed(claim, store, turn))
+        await prepare_keyed(store, turn)
+        limited.append(await timed(claim_keyed, store, turn))
+    assert statistics.median(limited) < 2 * statistics.median(plain)
+
+
 @pytest.mark.parametrize("ahead", AHEAD)
 async def test_a_claim_with_all_limits_costs_the_same_with_a_hundred_thousand_jobs_ahead(
     tmp_path: Path, store: SQLiteStore, ahead: str
