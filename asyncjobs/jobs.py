@@ -374,7 +374,8 @@ class Jobs:
         return JobHandle(self, inserted.id, inserted.created)
 
     async def _enqueue_made(self, job: NewJob) -> JobHandle[Any]:
-        """This job, which a schedule has made."""
+        """This job, which a schedule has made. Raises UnknownTask for one that nobody here could have declared."""
+        self._tasks.find(job.name)
         (inserted,) = await self._insert(self._living(), [job], self._clock.now())
         return JobHandle(self, inserted.id, inserted.created)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from asyncjobs.cron import Cron, Every
 from asyncjobs.job import NewJob
@@ -155,4 +155,12 @@ def times_of(when: str) -> Cron | Every:
 
 def declaration(schedule: Schedule) -> str:
     """All that the code says of it, as one text to compare."""
-    return _dumps([schedule.when, schedule.catch_up, schedule.jitter, *astuple(schedule.job)])
+    return _dumps({"when": schedule.when, "catch_up": schedule.catch_up, "jitter": schedule.jitter, "job": _said(schedule.job)})
+
+
+def _said(value: Any) -> Any:
+    """Without what is as it is by default: a field that a later version adds makes no other declaration of the same code."""
+    if not is_dataclass(value):
+        return value
+    given = [field for field in fields(value) if getattr(value, field.name) != field.default]
+    return {field.name: _said(getattr(value, field.name)) for field in given}

@@ -13,7 +13,7 @@ from asyncjobs.errors import ArgumentError, ConfigurationError, UnknownSchedule
 from asyncjobs.handle import JobHandle
 from asyncjobs.job import NewJob
 from asyncjobs.names import check_name
-from asyncjobs.pause import Pause
+from asyncjobs.pause import Pause, checked_said
 from asyncjobs.runner.runner import Runner
 from asyncjobs.schedule import CatchUp, Overlap, Schedule, declaration
 from asyncjobs.store.timetable import Timetable
@@ -125,25 +125,19 @@ class Schedules:
         """
 
         def edited(schedule: Schedule, now: int) -> Schedule:
-            times: Cron | Every = schedule.times
-            if cron is not None or every is not None:
-                times = _times(cron, every, tz or (times.tz if isinstance(times, Cron) else "UTC"))
-            elif tz is not None:
-                if not isinstance(times, Cron):
-                    raise ConfigurationError(
-                        f"tz={tz!r}: schedule {name!r} fires every {times.period / 1000:g} s, in any time zone"
-                    )
-                times = Cron(times.expression, tz)
-            follows = schedule.catch_up if catch_up is None else _checked_choice("catch_up", catch_up, CatchUp)
-            if follows == "all" and schedule.job.unique_key is not None:
-                raise ConfigurationError(
-                    f"catch_up='all' enqueues a job for each time that was missed, and schedule {name!r} one at a time. Remove it and add it "
-                    "again with overlap='allow'; or say so in the code that declares it"
-                )
+            when, next_at = schedule.when, schedule.next_at
+            if cron is not None or every is not None or tz is not None:
+                times = _edited_times(schedule, cron, every, tz)
+                if times.text != when:
+                    when, next_at = times.text, times.after(now)
+            follows = schedule.catch_up
+            if catch_up is not None:
+                follows = _checked_choice("catch_up", catch_up, CatchUp)
+                _check_catch_up(name, follows, schedule.job)
             return replace(
                 schedule,
-                when=times.text,
-                next_at=schedule.next_at if times.text == schedule.when else times.after(now),
+                when=when,
+                next_at=next_at,
                 catch_up=follows,
                 jitter=schedule.jitter if jitter is None else _checked_jitter(jitter),
             )
@@ -151,8 +145,9 @@ class Schedules:
         return await self._change(name, edited)
 
     async def pause(self, name: str, *, by: str = "", why: str = "") -> Schedule:
-        """Let it fire no more until `resume`; kept over restarts. Raises UnknownSchedule."""
-        return await self._change(name, lambda schedule, now: replace(schedule, paused=Pause(now, str(by), str(why))))
+        """Let it fire no more until `resume`; kept over restarts. by, why: 500 characters each. Raises UnknownSchedule, ArgumentError."""
+        by, why = checked_said("by", by), checked_said("why", why)
+        return await self._change(name, lambda schedule, now: replace(schedule, paused=Pause(now, by, why)))
 
     async def resume(self, name: str) -> Schedule:
         """Let it fire again, from its next time on: those that passed meanwhile are not made good. Raises UnknownSchedule."""
@@ -175,7 +170,10 @@ class Schedules:
         runner.look_at_schedules()
 
     async def run_now(self, name: str) -> JobHandle[Any]:
-        """Enqueue its job once more, for now; its times stay. Where one still waits or runs and `overlap` is "skip", that one answers."""
+        """Enqueue its job once more, for now; its times stay. Where one still waits or runs and `overlap` is "skip", that one answers.
+
+        Raises UnknownSchedule, UnknownTask where this process doesn't know its task.
+        """
         schedule = await self.get(name)
         return await self._enqueue(schedule.job_at(self._clock.new_id(), self._clock.now()))
 
@@ -194,7 +192,7 @@ class Schedules:
     ) -> Schedule:
         check_name(name, "schedule")
         _checked_choice("catch_up", catch_up, CatchUp)
-        _check_overlap(catch_up, _checked_choice("overlap", overlap, Overlap))
+        _checked_choice("overlap", overlap, Overlap)
         _check_options(name, call)
         # Enqueued by nobody who could be told that the queue is full, it is not refused.
         job = replace(self._template(call), id="", run_at=0, max_waiting=None)
@@ -210,6 +208,7 @@ class Schedules:
                 f"schedule {name!r}: overlap='allow' and a task with Unique(within=...) or Unique(conflict='replace') do not go "
                 "together; overlap='skip' enqueues one at a time"
             )
+        _check_catch_up(name, catch_up, job)
         return Schedule(name, times.text, job, None, catch_up=catch_up, jitter=_checked_jitter(jitter))
 
 
@@ -217,6 +216,23 @@ def _times(cron: str | None, every: float | timedelta | None, tz: str) -> Cron |
     if (cron is None) == (every is None):
         raise ConfigurationError('a schedule fires by cron= or every=: give one of them, e.g. cron="0 9 * * mon-fri" or every=60')
     return Every(every) if every is not None else Cron(cron or "", tz)
+
+
+def _edited_times(schedule: Schedule, cron: str | None, every: float | timedelta | None, tz: str | None) -> Cron | Every:
+    """In the zone that it had, unless another is given. What it had may be a line that is none any more: then it is not asked."""
+    if every is not None or (cron is not None and tz is not None):
+        return _times(cron, every, tz or "UTC")
+    try:
+        times = schedule.times
+    except ConfigurationError:
+        if cron is None:
+            raise
+        return _times(cron, None, "UTC")
+    if cron is not None:
+        return _times(cron, None, times.tz if isinstance(times, Cron) else "UTC")
+    if not isinstance(times, Cron):
+        raise ConfigurationError(f"tz={tz!r}: schedule {schedule.name!r} fires every {times.period / 1000:g} s, in any time zone")
+    return Cron(times.expression, tz or "UTC")
 
 
 def _check_options(name: str, call: AnyCall) -> None:
@@ -243,10 +259,11 @@ def _checked_choice(name: str, value: Any, choices: Any) -> Any:
     return value
 
 
-def _check_overlap(catch_up: CatchUp, overlap: Overlap) -> None:
-    if catch_up == "all" and overlap == "skip":
+def _check_catch_up(name: str, catch_up: CatchUp, job: NewJob) -> None:
+    if catch_up == "all" and job.unique_key is not None:
         raise ConfigurationError(
-            "catch_up='all' enqueues a job for each time that was missed, and overlap='skip' only one at a time; give overlap='allow'"
+            f"schedule {name!r}: catch_up='all' enqueues a job for each time that was missed, and of its jobs only one may be there at a time: "
+            "where it is declared or added, give overlap='allow' and a task without unique="
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from asyncjobs import ArgumentError, ConfigurationError, JobContext, Jobs, Pause, Retry, State, UnknownSchedule
+from asyncjobs import ArgumentError, ConfigurationError, JobContext, Jobs, Pause, Retry, State, UnknownSchedule, UnknownTask
 from asyncjobs.cron import Every
 from asyncjobs.errors import StoreUnavailable
 from asyncjobs.job import NewJob
@@ -400,6 +400,16 @@ def test_whatever_the_code_says_otherwise_is_declared_otherwise() -> None:
     assert len(said) == 5
 
 
+def test_what_is_declared_leaves_out_what_is_as_it_is_by_default(jobs: Jobs) -> None:
+    """So that a version with a new option, which nobody gives yet, doesn't undo what was edited."""
+    jobs.every(minutes=1)(jobs.task(name="tick", retry=Retry(attempts=3))(_nothing))
+    said = json.loads(jobs.schedules.declared["tick"].declared or "")
+    assert said.pop("job") == {
+        "id": "", "name": "tick", "queue": "default", "run_at": 0, "policy": {"max_attempts": 3}, "unique_key": "schedule:tick",
+    }  # fmt: skip
+    assert said == {"when": "every 60000", "catch_up": "latest", "jitter": 0.0}
+
+
 async def test_a_schedule_added_at_run_time_fires_with_its_arguments_and_outlives_a_restart(clock: FakeClock) -> None:
     data, ran = MemoryData(), []
     for start in range(2):
@@ -518,5 +528,37 @@ async def test_what_can_not_fire_is_refused_where_it_is_added_or_edited(ran: lis
     for given in ({"cron": "x"}, {"tz": "UTC"}, {"catch_up": "all"}, {"jitter": "1"}, {"cron": "@daily", "every": 5}):
         with pytest.raises(ConfigurationError):
             await running.schedules.edit("tick", **given)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"why=.*500"):
+        await running.schedules.pause("tick", why="x" * 501)
     [schedule] = await running.schedules.list()
-    assert (schedule.name, schedule.when) == ("tick", Every(60).text)
+    assert (schedule.name, schedule.when, schedule.paused) == ("tick", Every(60).text, None)
+
+
+async def test_what_was_stored_as_a_line_that_is_none_any_more_can_be_edited(
+    ran: list[str], jobs: Jobs, clock: FakeClock
+) -> None:
+    async with jobs.running():
+        await clock.advance(1)
+        stored = Schedule("old", "cron Mars/Olympus @daily", NewJob("", "tick", "default", 0), None)
+        assert await jobs._store.timetable.put(stored, now=START)
+        assert (await jobs.schedules.edit("old", jitter=5)).jitter == 5.0
+        with pytest.raises(ConfigurationError, match="Mars"):
+            await jobs.schedules.edit("old", tz="UTC")
+        assert (await jobs.schedules.edit("old", cron="@daily")).when == "cron UTC @daily"
+        assert (await jobs.schedules.edit("old", every=60)).next_at == START + 60_000
+
+
+@pytest.mark.parametrize("unique", [True, "n"])
+def test_each_missed_time_can_not_be_made_good_by_a_task_of_which_one_is_there_at_a_time(jobs: Jobs, unique: bool | str) -> None:
+    @jobs.task(unique=unique)
+    async def tick(n: int = 1) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"overlap='allow' and a task without unique="):
+        jobs.every(minutes=1, catch_up="all", overlap="allow")(tick)
+
+
+async def test_a_schedule_whose_task_is_gone_is_not_run_by_hand(ran: list[str], running: Jobs, clock: FakeClock) -> None:
+    assert await running._store.timetable.put(Schedule("old", "every 60000", NewJob("", "gone", "default", 0), None), now=START)
+    with pytest.raises(UnknownTask, match="gone"):
+        await running.schedules.run_now("old")
+    assert (await running.list()).jobs == []
