@@ -129,6 +129,13 @@ class NewJob:
     max_waiting: int | None = None
     expires_at: int | None = None
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What several new jobs that are one have in common: the second meets the first. Keys for a time are kept apart from the others."""
+        if self.unique_key is None:
+            return "id", self.id
+        return "held" if self.unique_for is None else "taken", self.unique_key
+
 
 @record
 class Job:

@@ -43,7 +43,6 @@ from asyncjobs.handle import JobHandle
 from asyncjobs.job import DEFAULT_PRIORITY, Job, NewJob, State, Survives
 from asyncjobs.key import KeyFunction
 from asyncjobs.life import Life
-from asyncjobs.names import check_name
 from asyncjobs.pause import checked_said
 from asyncjobs.queue import Queue, queues_of
 from asyncjobs.registry import AnyTask, Registry
@@ -585,7 +584,10 @@ class Jobs:
         await self._set_paused(queue, task, True, checked_said("by", by), checked_said("why", why))
 
     async def resume(self, queue: str | None = None, *, task: str | AnyTask | None = None) -> None:
-        """Start jobs of this queue, or of this task (by its name also where the code has it no more), again."""
+        """Start jobs of this queue, or of this task (by its name also where the code has it no more), again.
+
+        Raises UnknownQueue, UnknownTask for what is neither known nor paused.
+        """
         await self._set_paused(queue, task, False, "", "")
 
     async def _set_paused(self, queue: str | None, task: str | AnyTask | None, paused: bool, by: str, why: str) -> None:
@@ -595,8 +597,8 @@ class Jobs:
             neither = "pause and resume want a queue or a task: "
             raise ArgumentError((neither if queue is None else both) + "jobs.pause('mail') or jobs.pause(task='mail.send')")
         queues: Sequence[str] = () if queue is None else (self._check_queue(queue),)
-        tasks: Sequence[str] = () if task is None else self._names_of(task, paused)
         now = self._clock.now()
+        tasks: Sequence[str] = () if task is None else await self._names_of(task, paused, now)
         if paused and not by and not why:  # nothing new to say: who paused it first, when and why stays
             stats = await self._store.stats(now=now)
             queues = tuple(name for name in queues if name not in stats.queues or not stats.queues[name].paused)
@@ -607,11 +609,10 @@ class Jobs:
             await self._store.set_task_paused(name, paused, now=now, by=by, why=why)
         runner.beat()
 
-    def _names_of(self, task: str | AnyTask, paused: bool) -> tuple[str, ...]:
+    async def _names_of(self, task: str | AnyTask, paused: bool, now: int) -> tuple[str, ...]:
         """Under which its jobs are stored. What was paused may be resumed when the code has it no more."""
-        if not paused and isinstance(task, str) and task not in self._tasks:
-            check_name(task, "task")
-            return (task,)
+        if not paused and task not in self._tasks and task in (await self._store.stats(now=now)).paused_tasks:
+            return (str(task),)
         found = self._tasks.find(task)
         return (found.name, *found.aliases)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from asyncjobs.clock import Clock, sleep
 from asyncjobs.job import Job, State
@@ -65,19 +65,28 @@ class Janitor:
     async def replay(self) -> int:
         """Put back every job whose runner is dead; how many there were."""
         total = 0
-        while orphans := await self._store.orphans(ORPHAN_BATCH):
-            now = self._clock.now()
-            ends = [(job, self._follow(job, settle(job, Lost(), now=now, chance=self._clock.random()))) for job in orphans]
-            ours = [(job, finish) for job, finish in ends if not self._is_left(job, finish)]
-            verdicts = await self._store.finish([finish for _, finish in ours], now=now)
-            settled = [end for end, verdict in zip(ours, verdicts, strict=True) if verdict is Verdict.APPLIED]
-            for job, finish in settled:
-                _log(job, finish)
-                self._on_settled(job, finish)
-            total += len(settled)
-            if len(orphans) < ORPHAN_BATCH or not settled:
-                break
-        return total
+        while True:
+            orphans = await self._store.orphans(ORPHAN_BATCH)
+            are_all = len(orphans) < ORPHAN_BATCH
+            if are_all:  # what else was left to others they have settled
+                there = {job.id for job in orphans}
+                self._left = {id: since for id, since in self._left.items() if id in there}
+            settled = await self._settle(orphans)
+            total += settled
+            if are_all or not settled:
+                return total
+
+    async def _settle(self, orphans: Sequence[Job]) -> int:
+        """Put these back, or end them; how many that were."""
+        now = self._clock.now()
+        ends = [(job, self._follow(job, settle(job, Lost(), now=now, chance=self._clock.random()))) for job in orphans]
+        ours = [(job, finish) for job, finish in ends if not self._is_left(job, finish)]
+        verdicts = await self._store.finish([finish for _, finish in ours], now=now) if ours else []
+        settled = [end for end, verdict in zip(ours, verdicts, strict=True) if verdict is Verdict.APPLIED]
+        for job, finish in settled:
+            _log(job, finish)
+            self._on_settled(job, finish)
+        return len(settled)
 
     def _is_left(self, job: Job, finish: Finish) -> bool:
         """Whether somebody who knows its task should settle it, since something may have to follow."""

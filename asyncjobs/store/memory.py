@@ -120,7 +120,7 @@ class MemoryStore:
         """The answers where a queue has no room for what is new in this batch; none where there is."""
         met = [self._holder(new, now) for new in jobs]
         fresh = Counter(
-            queue for queue, _ in {(n.queue, n.unique_key or n.id) for n, id in zip(jobs, met, strict=True) if id is None}
+            queue for queue, _ in {(new.queue, new.identity) for new, id in zip(jobs, met, strict=True) if id is None}
         )
         limits = {
             new.queue: new.max_waiting for new, id in zip(jobs, met, strict=True) if id is None and new.max_waiting is not None

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from asyncjobs import ArgumentError, ConfigurationError, JobCancelled, Jobs, Retry, State
-from asyncjobs.store.base import Claim, RunnerInfo
 from asyncjobs.store.memory import MemoryStore
 from tests.fakes import START, FakeClock, settled
-from tests.runner.suspects import crash_twice
+from tests.runner.suspects import crash_twice, die_alone, die_twice
 
 
 class TooMany(Exception):
@@ -132,12 +131,7 @@ async def test_a_job_that_killed_its_process_is_followed_too(jobs: Jobs, clock: 
     store = MemoryStore()
     jobs._store = store
     await crash_twice(jobs, clock, store, work)
-    await clock.advance(10)
-    await store.open()
-    await store.register(RunnerInfo("third", 1, "h", "0", START), now=clock.now())
-    claimed = await store.claim_alone(Claim("third", {"default": 1}, frozenset(["work"])), now=clock.now())
-    assert len(claimed.jobs) == 1
-    store._data.alive.discard("third")
+    await die_alone(clock, store, work)
     async with jobs.running():
         await clock.advance(1)
         assert [text.partition(":")[0] for text in told] == ["KilledItsProcess"]
@@ -157,16 +151,18 @@ async def test_a_process_that_does_not_know_the_task_leaves_it_to_one_that_does(
     jobs._store, stranger._store = store, MemoryStore(store._data)
     handle = await crash_twice(jobs, clock, store, work)
     async with stranger.running(work=()):
-        await store.open()
-        await clock.advance(11)
-        await store.register(RunnerInfo("third", 1, "h", "0", START), now=clock.now())
-        await store.claim_alone(Claim("third", {"default": 1}, frozenset(["work"])), now=clock.now())
-        store._data.alive.discard("third")
+        await die_alone(clock, store, work)
         await clock.advance(20)
         assert (await stranger.get(handle.id)).state is State.RUNNING  # type: ignore[union-attr]
         async with jobs.running():
             await clock.advance(1)
             assert [error.split(":")[0] for error in told] == ["KilledItsProcess"]
+        await clock.advance(60)
+        await stranger.retry(handle.id)  # what comes of that is another end, to be left to others anew
+        await die_twice(clock, store, work, handle.id)
+        await die_alone(clock, store, work)
+        await clock.advance(20)
+        assert (await stranger.get(handle.id)).state is State.RUNNING  # type: ignore[union-attr]
 
 
 async def test_what_nobody_comes_for_is_settled_without_what_would_follow(
@@ -177,11 +173,7 @@ async def test_what_nobody_comes_for_is_settled_without_what_would_follow(
     jobs._store, stranger._store = store, MemoryStore(store._data)
     handle = await crash_twice(jobs, clock, store, work)
     async with stranger.running(work=()):
-        await store.open()
-        await clock.advance(11)
-        await store.register(RunnerInfo("third", 1, "h", "0", START), now=clock.now())
-        await store.claim_alone(Claim("third", {"default": 1}, frozenset(["work"])), now=clock.now())
-        store._data.alive.discard("third")
+        await die_alone(clock, store, work)
         await clock.advance(61)
         assert (await stranger.get(handle.id)).state is State.FAILED  # type: ignore[union-attr]
         assert "if it has an on_dead=" in caplog.text

@@ -144,8 +144,16 @@ CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE state = 0 AND expires_at I
 ALTER TABLE taken_keys ADD COLUMN since INTEGER NOT NULL DEFAULT 0
 """
 
+# Held while places were counted over all queues, some would wait for an end that lets nobody of their own queue go. A claim holds
+# anew what is one too many.
+_KEYS_LET_GO = """
+UPDATE counters SET n = n - (SELECT count(*) FROM jobs WHERE state = 0 AND hold = 3 AND hold <> 0 AND jobs.queue = counters.queue)
+    WHERE key = 'held';
+UPDATE jobs SET hold = 0 WHERE state = 0 AND hold = 3 AND hold <> 0
+"""
+
 MIGRATIONS: tuple[str, ...] = (
-    _FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS, _KEYS_BY_QUEUE, _TIMES,
+    _FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS, _KEYS_BY_QUEUE, _TIMES, _KEYS_LET_GO,
 )  # fmt: skip
 VERSION = len(MIGRATIONS)
 

@@ -40,9 +40,7 @@ def _are_too_many(transaction: Transaction, new: Sequence[NewJob]) -> bool:
     for queue, limit in {job.queue: job.max_waiting for job in new if job.max_waiting is not None}.items():
         ((counted,),) = transaction.cursor.execute(sql.QUEUED_OF, (queue,)).fetchall() or [(0,)]
         queued = counted + transaction.tally.counters.get((queue, State.QUEUED), 0)
-        # Of several with one unique key the first is new, and the others meet it.
-        fresh = {job.unique_key or job.id for job in new if job.queue == queue}
-        if queued + len(fresh) > limit:
+        if queued + len({job.identity for job in new if job.queue == queue}) > limit:
             return True
     return False
 

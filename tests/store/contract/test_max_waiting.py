@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,6 +77,15 @@ async def test_what_meets_another_takes_no_room_in_its_batch(store: Store) -> No
 async def test_of_several_with_one_unique_key_one_takes_room(store: Store) -> None:
     answers = await insert(store, "a", "b", "c", unique_key="key", limit=1)
     assert answers == [Inserted("a", True), Inserted("a", False), Inserted("a", False)]
+
+
+async def test_what_does_not_meet_another_takes_room_of_its_own(store: Store) -> None:
+    """A key for a time and one until the end are two, and an id is no key."""
+    batch = [new("a", unique_key="b", unique_for=MINUTE), new("c", unique_key="b"), new("b")]
+    answers = await store.insert([replace(job, max_waiting=2) for job in batch], now=NOW)
+    assert [answer.refused for answer in answers] == [True] * 3
+    answers = await store.insert([replace(job, max_waiting=3) for job in batch], now=NOW)
+    assert [answer.created for answer in answers] == [True] * 3
 
 
 async def test_many_at_once_do_not_exceed_it(store: Store, other: Store) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from asyncjobs.errors import ConfigurationError, StoreMismatch
 from asyncjobs.job import State
-from asyncjobs.store.base import Metric
+from asyncjobs.store.base import Claim, Metric
 from asyncjobs.store.sqlite import place, schema
 from asyncjobs.store.sqlite.store import SQLiteStore
 from tests.store.acts import NOW, everything, put, sign_on
@@ -322,13 +322,19 @@ async def test_a_crash_within_the_migration_leaves_an_empty_file_that_migrates(p
     await store.close()
 
 
-async def test_a_file_of_the_first_schema_keeps_its_counters(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There every insert was counted by itself."""
-    with monkeypatch.context() as first:
-        first.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
-        first.setattr(schema, "VERSION", 1)
+def of_schema(version: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> sqlite3.Connection:
+    """A fresh file as it was then."""
+    with monkeypatch.context() as then:
+        then.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
+        then.setattr(schema, "VERSION", version)
         connection = sqlite3.connect(path, isolation_level=None)
         schema.prepare(connection, str(path))
+    return connection
+
+
+async def test_a_file_of_the_first_schema_keeps_its_counters(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There every insert was counted by itself."""
+    connection = of_schema(1, path, monkeypatch)
     connection.execute("INSERT INTO jobs (id, name, queue, priority, run_at, enqueued_at, scheduled_at, survives, policy, args, meta)"
                        "VALUES ('a', 'work', 'default', 1, 0, 0, 0, 'power', '[20,null,0.25,null,null,true]', '{}', '{}')")  # fmt: skip
     connection.execute("INSERT INTO counters VALUES ('default', 'queued', 1), ('default', 'total_enqueued', 1)")
@@ -338,6 +344,27 @@ async def test_a_file_of_the_first_schema_keeps_its_counters(path: Path, monkeyp
     await put(store, "b")
     queue = (await store.stats(now=NOW)).queues["default"]
     assert (queue.states[State.QUEUED], queue.totals[Metric.ENQUEUED]) == (2, 2)
+    await store.close()
+
+
+async def test_what_was_held_while_places_of_a_key_were_counted_over_all_queues_is_let_go(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = of_schema(9, path, monkeypatch)
+    for seq, (queue, hold) in enumerate([("default", 3), ("slow", 3), ("slow", 3), ("slow", 2)]):
+        connection.execute(
+            "INSERT INTO jobs (id, name, queue, priority, run_at, enqueued_at, scheduled_at, survives, policy, args, meta, key, hold) "
+            "VALUES (?, 'work', ?, 1, 0, 0, 0, 'power', '[20,null,0.25,null,null,true]', '{}', '{}', 'k', ?)", (f"j{seq}", queue, hold),
+        )  # fmt: skip
+    connection.execute("INSERT INTO counters VALUES ('default', 'held', 1), ('slow', 'held', 3)")
+    connection.close()
+    store = SQLiteStore(path)
+    await store.open()
+    queues = (await store.stats(now=NOW)).queues
+    assert {queue: stats.held for queue, stats in queues.items()} == {"default": 0, "slow": 1}
+    taken = await store.claim(Claim("r", {"default": 5, "slow": 5}, frozenset({"work"})), now=NOW)
+    assert [job.id for job in taken.jobs] == ["j0"]
+    assert {queue: stats.held for queue, stats in (await store.stats(now=NOW)).queues.items()} == {"default": 0, "slow": 3}
     await store.close()
 
 
