@@ -15,7 +15,7 @@ UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}  # secon
 _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)?\s*(s|sec|min|h|d)\s*", re.ASCII)
 
 # A claim comes some milliseconds after a start was due. What that costs is made up for, as far as this, or the rate would not be
-# reached: at 10/s three milliseconds each are three per cent.
+# reached: at 10/s three milliseconds each are three per cent. After a quiet interval nothing was due, and nothing is made up for.
 LATENESS = 50.0  # ms, but half an interval at most
 _ROUNDING = 1e-9  # of a float that came of a whole number
 SKEW = 1_000  # ms by which the clocks of two claims may differ: one was asked earlier, and carried out later
@@ -81,4 +81,5 @@ class Rate:
     def _begin(self, spent_to: float, now: int) -> float:
         """Where the next start is reckoned from: no earlier than what may be made up for, no later than a full bucket (the
         clock was set back)."""
-        return min(max(spent_to, now - min(LATENESS, self.interval / 2)), now + self.burst * self.interval)
+        late = 0.0 if now - spent_to > self.interval else min(LATENESS, self.interval / 2)
+        return min(max(spent_to, now - late), now + self.burst * self.interval)

@@ -63,10 +63,31 @@ def test_a_quiet_rate_has_room_for_a_burst_and_then_for_one_after_each_interval(
     spent = rate.spend(0, NOW, 3)
     assert rate.room(spent, NOW) == 0
     opens = rate.next_at(spent, NOW)
-    assert NOW + 50 <= opens <= NOW + 100
+    assert opens == NOW + 100
     assert rate.room(spent, opens - 1) == 0
     assert rate.room(spent, opens) == 1
     assert rate.room(spent, opens + 100) == 2
+
+
+@pytest.mark.parametrize(("text", "starts"), [("10/s", 10), ("20/s", 21), ("200/s", 219)])
+def test_the_first_second_after_a_quiet_time_has_the_burst_and_no_more_than_the_rate_beside_it(text: str, starts: int) -> None:
+    rate = Rate.of(text)
+    for spent in (0.0, NOW - 1.1 * rate.interval):
+        now, started = NOW, 0
+        while now < NOW + 1000:
+            count = rate.room(spent, now)
+            spent, started = rate.spend(spent, now, count), started + count
+            now = max(rate.next_at(spent, now), now + 1)
+        assert started == starts
+
+
+def test_what_a_late_start_costs_is_made_up_for_by_the_next() -> None:
+    rate = Rate(100.0)
+    spent = rate.spend(0, NOW, 1)
+    spent = rate.spend(spent, NOW + 130, 1)
+    assert rate.next_at(spent, NOW + 130) == NOW + 200
+    spent = rate.spend(spent, NOW + 270, 1)  # by half an interval at most
+    assert rate.next_at(spent, NOW + 270) == NOW + 320
 
 
 def test_a_clock_that_is_set_back_closes_it_for_no_longer_than_a_full_bucket_takes() -> None:
