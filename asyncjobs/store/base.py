@@ -73,7 +73,7 @@ class Claimed:
     none; at or before `now` when more is due than was taken, never because of what only a sibling knows or a pause holds
     back. It may be earlier than that job, where one of a task unknown here falls due: somebody must look at it then.
     Where a queue's rate has no room for what is due, when it has. alone_due: when the next job held with Hold.ALONE may begin, by its time and its queue's
-    rate; None where an attempt has to end first.
+    rate, whether or not another attempt has to end first.
     unknown: tasks whose jobs this claim has held as UNROUTABLE. blocked: queues of which more is due, as many of which run as
     may at once, wherever: next_due says nothing of that, since an attempt has to end first.
     """

@@ -219,18 +219,17 @@ class MemoryStore:
         return replace(claimed, next_due=None)
 
     def _alone_due(self, claim: Claim, now: int) -> int | None:
-        """When the next job that must run alone may begin, by its time and the limits."""
+        """When the next job that must run alone may begin, by its time and its queue's rate."""
         data, opens = self._data, []
         for queue in claim.wants:
             limits = claim.limits.get(queue, Limits())
-            if data.paused.get(queue) is not None or _is_full(limits, data.counters[queue, State.RUNNING]):
+            if data.paused.get(queue) is not None:
                 continue
             open_at = 0 if limits.rate is None else limits.rate.next_at(data.spent.get(queue, 0), now)
             opens += [
                 max(job.run_at, open_at)
                 for job in data.held_in(queue, Hold.ALONE)
                 if job.name in claim.tasks - data.paused_tasks.keys()
-                if job.key is None or data.running_of(job.key) < job.policy.key_limit
             ]
         return min(opens, default=None)
 
@@ -591,10 +590,6 @@ def _first_record(new: NewJob, now: int) -> Job:
         policy=new.policy, survives=new.survives, enqueued_at=now, scheduled_at=run_at, run_at=run_at,
         unique_key=new.unique_key if new.unique_for is None else None, key=new.key, expires_at=new.expires_at,
     )  # fmt: skip
-
-
-def _is_full(limits: Limits, running: int) -> bool:
-    return limits.at_once is not None and running >= limits.at_once
 
 
 def _is_one_too_many(job: Job, data: MemoryData, now: int) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from asyncjobs import Jobs, Retry, RetryAfter, State
+from asyncjobs import Jobs, Queue, Retry, RetryAfter, State
+from asyncjobs.clock import sleep
 from asyncjobs.errors import AlreadyStarted
 from asyncjobs.outcome import Finish
 from asyncjobs.store.base import Verdict
@@ -100,6 +101,27 @@ async def test_a_suspect_that_never_ends_keeps_the_others_a_minute_at_most(jobs:
         assert await handle.status() is State.SUCCEEDED
         release.set()
         await clock.advance(1)
+
+
+@pytest.mark.parametrize("limited_by", ["queue", "key"])
+async def test_a_suspect_whose_limit_others_take_one_after_the_other_waits_a_minute_at_most(
+    clock: FakeClock, limited_by: str
+) -> None:
+    jobs = Jobs("memory:", queues={"default": Queue(5, global_limit=1 if limited_by == "queue" else None)}, clock=clock)
+    jobs._store = store = MemoryStore()
+    ended: list[int] = []
+
+    @jobs.task(name="work", key=(lambda **_: "k") if limited_by == "key" else None)
+    async def work(n: int = 0) -> None:
+        ended.append(n)
+        await sleep(clock, 5)
+
+    await crash_twice(jobs, clock, store, work)
+    async with jobs.running():
+        await jobs.enqueue_many([work.call(n) for n in range(1, 50)])
+        await clock.advance(72)  # of which it waits ten by itself
+        assert 0 in ended
+        assert len(ended) > 8
 
 
 async def test_a_plain_wrapper_around_a_coroutine_function_is_awaited() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from asyncjobs.job import PRIORITY_STEP, Hold, Job
 from asyncjobs.store.base import Claim, Claimed
@@ -18,11 +18,22 @@ from asyncjobs.store.sqlite.rows import dumps, job_of, policy_of
 from asyncjobs.store.sqlite.transaction import Transaction
 
 HOLD_AT_ONCE = 500  # jobs of unknown tasks that one claim puts aside; it says so, and the next goes on
-_Suspect = tuple[int, int, int, str, str, str | None, str]  # seq, run_at, priority, queue, name, key, policy
 _Due = Sequence[Any]  # seq: int, run_at: int, name: str, keyed: JSON of key and policy, or None
 READ_AT_ONCE = 100  # jobs that come as one text, of which SQLite can hold a gigabyte
 LARGE = 1 << 16  # characters of a job that comes by itself
 Candidate = tuple[int, int, int]  # order (run_at + PRIORITY_STEP × priority), seq, run_at
+
+
+class _Suspect(NamedTuple):
+    """A job that must run alone, as sql.ALONE has it."""
+
+    seq: int
+    run_at: int
+    priority: int
+    queue: str
+    name: str
+    key: str | None
+    policy: str
 
 
 @dataclass(slots=True)
@@ -154,38 +165,38 @@ def claim(transaction: Transaction, claim: Claim, now: int, *, floor: int, forei
     suspects = _suspects(transaction)
     alone = _alone(suspects, claim, paused, search.paused_tasks)
     # All there is begins here: siblings need not look; unless a suspect waits, of whatever task, that one of them may run.
-    transaction.woken -= search.emptied - {queue for _, _, _, queue, *_ in suspects}
-    opens = _opens(transaction, alone, claim, now)
-    return Claimed(jobs, search.next_due, min(opens.values(), default=None), frozenset(search.unknown), frozenset(search.blocked))
+    transaction.woken -= search.emptied - {one.queue for one in suspects}
+    alone_due = _alone_due(alone, _rooms(transaction, alone, claim, now))
+    return Claimed(jobs, search.next_due, alone_due, frozenset(search.unknown), frozenset(search.blocked))
 
 
 def claim_alone(transaction: Transaction, claim: Claim, now: int, *, floor: int) -> Claimed:
     """See Store.claim_alone."""
     now = max(now, transaction.now)
     alone = _alone(_suspects(transaction), claim, _paused(transaction), _paused_tasks(transaction), at_least=1)
-    opens = _opens(transaction, alone, claim, now)
+    rooms = _rooms(transaction, alone, claim, now)
+    running = keys.running(transaction.cursor, {one.key for one in alone if one.key is not None}) if alone else {}
     due = [
-        (run_at + PRIORITY_STEP * priority, seq, run_at, queue)
-        for seq, run_at, priority, queue, *_ in alone
-        if opens.get(seq, now + 1) <= now
+        one
+        for one in alone
+        if one.run_at <= now
+        and rooms[one.queue].count
+        and (one.key is None or running[one.key] < policy_of(one.policy).key_limit)
     ]
-    first = sorted(due)[:1]
-    for _, _, _, queue in first:
-        Room.of(transaction, queue, claim, now).spend(1)
-    jobs = _start(transaction, claim.runner, [(order, seq, run_at) for order, seq, run_at, _ in first], now, floor, held=True)
-    left = [one for one in alone if one[0] not in {seq for _, seq, _, _ in first}]
-    return Claimed(jobs, None, min(_opens(transaction, left, claim, now).values(), default=None))
+    first = sorted(due, key=lambda one: (one.run_at + PRIORITY_STEP * one.priority, one.seq))[:1]
+    for one in first:
+        rooms[one.queue].spend(1)
+    jobs = _start(transaction, claim.runner, [(0, one.seq, one.run_at) for one in first], now, floor, held=True)
+    return Claimed(jobs, None, _alone_due([one for one in alone if one not in first], rooms))
 
 
-def _opens(transaction: Transaction, suspects: list[_Suspect], claim: Claim, now: int) -> dict[int, int]:
-    """seq → when these may begin by their time and limits (ms); without those that an attempt's end has to make room for."""
-    rooms = {queue: Room.of(transaction, queue, claim, now) for queue in {queue for _, _, _, queue, *_ in suspects}}
-    running = keys.running(transaction.cursor, {key for *_, key, _ in suspects if key is not None}) if suspects else {}
-    return {
-        seq: max(run_at, rooms[queue].open_at)
-        for seq, run_at, _, queue, _, key, policy in suspects
-        if not rooms[queue].is_full and (key is None or running[key] < policy_of(policy).key_limit)
-    }
+def _rooms(transaction: Transaction, suspects: list[_Suspect], claim: Claim, now: int) -> dict[str, Room]:
+    return {queue: Room.of(transaction, queue, claim, now) for queue in {one.queue for one in suspects}}
+
+
+def _alone_due(suspects: list[_Suspect], rooms: Mapping[str, Room]) -> int | None:
+    """When the first of these may begin, by its time and its queue's rate."""
+    return min((max(one.run_at, rooms[one.queue].open_at) for one in suspects), default=None)
 
 
 def _paused(transaction: Transaction) -> set[str]:
@@ -197,7 +208,7 @@ def _paused_tasks(transaction: Transaction) -> frozenset[str]:
 
 
 def _suspects(transaction: Transaction) -> list[_Suspect]:
-    return transaction.cursor.execute(sql.ALONE).fetchall()
+    return [_Suspect(*row) for row in transaction.cursor.execute(sql.ALONE).fetchall()]
 
 
 def _alone(
@@ -207,8 +218,7 @@ def _alone(
     return [
         one
         for one in suspects
-        for _, _, _, queue, name, _, _ in [one]
-        if queue not in paused and name in claim.tasks - paused_tasks and claim.wants.get(queue, -1) >= at_least
+        if one.queue not in paused and one.name in claim.tasks - paused_tasks and claim.wants.get(one.queue, -1) >= at_least
     ]
 
 

@@ -218,7 +218,7 @@ async def test_a_job_that_must_run_alone_waits_for_its_key_too(store: Store) -> 
     await end(store, retry(suspect, outcome="lost", crashes=2, hold=Hold.ALONE))
     [a2] = await take(store)
     refused = await claim_alone(store)
-    assert (list(refused.jobs), refused.alone_due) == ([], None)
+    assert (list(refused.jobs), refused.alone_due) == ([], NOW)
     await put_keyed(store, "a3")
     await end(store, success(a2))
     assert (await one(store, "a3")).hold is Hold.NONE

@@ -93,9 +93,9 @@ async def test_a_job_that_must_run_alone_waits_for_room_too(store: Store) -> Non
     [b] = (await claim(store, at_once(1))).jobs
     asked = Claim("r1", {"default": 1}, WORK, at_once(1))
     refused = await store.claim_alone(asked, now=NOW)
-    assert (list(refused.jobs), refused.alone_due) == ([], None)
-    await end(store, success(b))
+    assert (list(refused.jobs), refused.alone_due) == ([], NOW)
     assert (await claim(store, at_once(1), n=0)).alone_due == NOW
+    await end(store, success(b))
     assert ids((await store.claim_alone(asked, now=NOW)).jobs) == ["a"]
 
 
