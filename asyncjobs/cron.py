@@ -45,6 +45,8 @@ class Cron:
         """Raises ConfigurationError for what is no crontab line, what never comes, and an unknown zone."""
         if not isinstance(expression, str):
             raise ConfigurationError(f'cron {expression!r}: give a crontab line, e.g. "0 9 * * mon-fri", or one of {_aliases()}')
+        if expression.strip().startswith("@") and expression.strip().lower() not in ALIASES:
+            raise ConfigurationError(f"cron {expression!r} is none of {_aliases()}; for other periods: @jobs.every(minutes=5)")
         self.expression, self.tz, self._zone = expression, tz, _zone(tz)
         self._line = ALIASES.get(expression.strip().lower(), expression)
         fields = self._line.split()
@@ -155,8 +157,10 @@ def _is_of_days_that_never_come(fields: list[str], error: CronSimError) -> bool:
 
 
 def _zone(tz: object) -> ZoneInfo:
+    if not isinstance(tz, str):
+        raise ConfigurationError(f'tz={tz!r}: give the time zone\'s name as a text, e.g. "Europe/Berlin"')
     try:
-        if isinstance(tz, str) and tz:
+        if tz:
             return ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of the database, or a path out of it
         pass

@@ -214,8 +214,8 @@ class Jobs:
         calls it, `module:qualname` by default; aliases: names it had before. retry: see `Retry`. timeout: seconds an
         attempt may run, None for ever. priority: 0 (first) to 3. unique: True for one job
         of the same arguments at a time, queued or running; names of parameters, or a function of them, to compare; or a `Unique`. key: what
-        tells its jobs apart, a parameter's name or a function of the arguments; of one key no more than key_limit run at once, in all
-        processes together, and other keys pass. on_dead: a task that is enqueued, in the same commit, when a job of this one has
+        tells its jobs apart, a parameter's name or a function of the arguments; of one key (also of one that options(key=) gives) no more than
+        key_limit run at once, in all processes together, and other keys pass. on_dead: a task that is enqueued, in the same commit, when a job of this one has
         failed for good; it gets job_id, task, queue, error and attempts, as far as it has such parameters. survives: "power" (an enqueue returns when the job is
         synced to disk), "crash" (when a killed process can't lose it) or "nothing" (at once). keep_result: whether
         `handle.result()` can give what the function returned.
@@ -246,6 +246,10 @@ class Jobs:
             )
             if task.retry.queue is not None:
                 self._check_queue(task.retry.queue)
+            if task.on_dead is not None and self._tasks.get(task.on_dead.name) is not task.on_dead:
+                raise ConfigurationError(
+                    f"on_dead={task.on_dead!r} is a task of another Jobs; give one that is decorated with this one's task"
+                )
             self._tasks.add(task)
             if self._life is not None and self._life.runner is not None:
                 self._life.runner.learn(frozenset(self._tasks))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from asyncjobs.codec import Arguments
 from asyncjobs.errors import ArgumentError, ConfigurationError
+from asyncjobs.function import is_function
 from asyncjobs.names import check_key
 
 KeyFunction = Callable[..., object]
@@ -30,9 +31,10 @@ class Key:
             raise ConfigurationError(
                 f"key={given!r} names no parameter of {task}; there are: {known}. Or give a function of them"
             )
-        if self._parameter is None and not callable(self._function):
+        if self._parameter is None and not is_function(self._function):
             raise ConfigurationError(
-                f"key={given!r}: give the name of a parameter, or a function, e.g. key=lambda customer_id, **_: customer_id"
+                f"key={given!r}: give the name of a parameter, or a function (no class, no async def), e.g. key=lambda customer_id, **_: "
+                "customer_id"
             )
 
     def of(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> str | None:

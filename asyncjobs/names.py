@@ -26,16 +26,22 @@ def check_name(name: object, what: str) -> None:
     """Raise ConfigurationError unless `name` can name a queue or a task."""
     flaw = _flaw(name, MAX_NAME)
     if flaw:
-        raise ConfigurationError(f"{what} name {_shown(name)} {flaw}; use a short printable text such as 'mail'")
+        raise ConfigurationError(f"{what} name {shown(name)} {flaw}; use a short printable text such as 'mail'")
 
 
 def check_key(key: object, what: str, longest: int = MAX_KEY) -> None:
     """Raise ArgumentError unless `key` can be a job's id or unique key."""
     flaw = _flaw(key, longest)
+    if flaw and not isinstance(key, str):
+        raise ArgumentError(f"{what}={shown(key)} {flaw}; give a text, such as str() of it")
     if flaw:
-        raise ArgumentError(f"{what}={_shown(key)} {flaw}; use a short printable text such as 'welcome:7'")
+        raise ArgumentError(f"{what}={shown(key)} {flaw}; use a short printable text such as 'welcome:7'")
 
 
-def _shown(value: object) -> str:
-    text = ascii(value)
+def shown(value: object) -> str:
+    """For a sentence: what it is, in ASCII, shortened."""
+    try:
+        text = ascii(value)
+    except ValueError:  # a number of more digits than Python writes
+        text = f"a huge {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from asyncjobs.errors import ConfigurationError
-from asyncjobs.names import check_name
+from asyncjobs.names import check_name, shown
 from asyncjobs.rate import Rate
 from asyncjobs.record import frozen_record, record
+
+MOST = 1_000_000_000  # of anything that is counted here; what is meant beyond is no limit
 
 
 @frozen_record
@@ -27,22 +29,20 @@ class Queue:
     max_waiting: int | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < 1:
+        if not is_count(self.limit):
             raise ConfigurationError(
-                f"Queue(limit={self.limit!r}): the limit is a whole number from 1. "
+                f"Queue(limit={shown(self.limit)}): the limit is a whole number from 1 to {MOST:,}. "
                 "To run nothing of a queue in this process, leave it out of work=."
             )
-        if self.global_limit is not None and (
-            isinstance(self.global_limit, bool) or not isinstance(self.global_limit, int) or self.global_limit < 1
-        ):
+        if self.global_limit is not None and not is_count(self.global_limit):
             raise ConfigurationError(
-                f"Queue(global_limit={self.global_limit!r}): the limit is a whole number from 1, or None for none. "
+                f"Queue(global_limit={shown(self.global_limit)}): the limit is a whole number from 1 to {MOST:,}, or None for none. "
                 "To run nothing of a queue anywhere, pause it: `await jobs.pause(name)`."
             )
-        if self.max_waiting is not None and (
-            isinstance(self.max_waiting, bool) or not isinstance(self.max_waiting, int) or self.max_waiting < 1
-        ):
-            raise ConfigurationError(f"Queue(max_waiting={self.max_waiting!r}): give how many may be queued, from 1, or None")
+        if self.max_waiting is not None and not is_count(self.max_waiting):
+            raise ConfigurationError(
+                f"Queue(max_waiting={shown(self.max_waiting)}): give how many may be queued, from 1 to {MOST:,}, or None"
+            )
         if self.rate is not None:
             Rate.of(self.rate, self.burst)
         elif self.burst is not None:
@@ -54,6 +54,11 @@ class Queue:
         if self.rate is None and self.global_limit is None:
             return None
         return Limits(self.global_limit, None if self.rate is None else Rate.of(self.rate, self.burst))
+
+
+def is_count(value: object) -> bool:
+    """A whole number from 1 to MOST."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST
 
 
 @record

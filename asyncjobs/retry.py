@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from asyncjobs.errors import ConfigurationError
+from asyncjobs.function import is_function
 from asyncjobs.record import frozen_record
 
 logger = logging.getLogger("asyncjobs.attempt")
@@ -26,7 +27,7 @@ class Retry:
     """How often and how patiently a task is tried.
 
     attempts: runs in all, the first included; 1 means never again.
-    backoff: seconds before each next attempt. None: attempt⁴ + 15 (the curve Sidekiq made known), 20 attempts of which
+    backoff: seconds (or a timedelta) before each next attempt. None: attempt⁴ + 15 (the curve Sidekiq made known), 20 attempts of which
         span about a week. A number: always that. A sequence: the first after the first failure, and so on; its last one repeats.
     jitter: each delay is spread over ± this fraction of itself, so that what failed together doesn't return together.
     on: retry only these exception classes (or subclasses); None means every one.
@@ -37,7 +38,7 @@ class Retry:
     """
 
     attempts: int = DEFAULT_ATTEMPTS
-    backoff: float | Sequence[float] | None = None
+    backoff: float | timedelta | Sequence[float | timedelta] | None = None
     jitter: float = DEFAULT_JITTER
     on: type[BaseException] | tuple[type[BaseException], ...] | None = None
     never: type[BaseException] | tuple[type[BaseException], ...] = ()
@@ -55,10 +56,19 @@ class Retry:
         object.__setattr__(self, "backoff", _checked_backoff(self.backoff))
         _check_classes("on", self.on)
         _check_classes("never", self.never)
+        if self.on is not None and self.never != ():
+            for one in self.on if isinstance(self.on, tuple) else (self.on,):
+                if issubclass(one, self.never):
+                    raise ConfigurationError(
+                        f"Retry(on={one.__name__}, never=...) contradict each other: whatever is {one.__name__} fails at once by never=. Take it "
+                        "out of one of them"
+                    )
         if self.within is not None and not _is_seconds(self.seconds_within, FURTHEST):
             raise ConfigurationError(f"Retry(within={self.within!r}): give seconds above 0, ten years at most, or a timedelta")
-        if self.after is not None and not callable(self.after):
-            raise ConfigurationError(f"Retry(after={self.after!r}): give a function of the error that returns seconds or None")
+        if self.after is not None and not is_function(self.after):
+            raise ConfigurationError(
+                f"Retry(after={self.after!r}): give a function (no class, no async def) of the error that returns seconds or None"
+            )
 
     @property
     def seconds_within(self) -> float | None:
@@ -85,7 +95,7 @@ class Retry:
     @property
     def curve(self) -> float | tuple[float, ...] | None:
         """The backoff as a job stores it."""
-        return tuple(self.backoff) if isinstance(self.backoff, Sequence) else self.backoff
+        return self.backoff  # type: ignore[return-value]  # seconds, since __post_init__
 
     def allows(self, error: BaseException) -> bool:
         """Whether this error may be tried again at all, whatever attempts are left."""
@@ -97,15 +107,17 @@ class Retry:
 def _checked_backoff(backoff: object) -> float | tuple[float, ...] | None:
     if backoff is None:
         return None
-    steps = (backoff,) if isinstance(backoff, (int, float)) else backoff
+    one = isinstance(backoff, (int, float, timedelta))
+    steps = (backoff,) if one else backoff
     if not isinstance(steps, Sequence) or isinstance(steps, (str, bytes)) or not steps:
         raise ConfigurationError(
             f"Retry(backoff={backoff!r}): give seconds (30), a sequence of seconds ([1, 10, 60]) or None for the default curve"
         )
-    for step in steps:
+    seconds = [step.total_seconds() if isinstance(step, timedelta) else step for step in steps]
+    for step in seconds:
         if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 <= step <= MAX_DELAY:
             raise ConfigurationError(f"Retry(backoff={backoff!r}): {step!r} is not a number of seconds from 0 to a year")
-    return float(steps[0]) if isinstance(backoff, (int, float)) else tuple(float(step) for step in steps)
+    return float(seconds[0]) if one else tuple(map(float, seconds))
 
 
 def _is_seconds(value: object, most: float) -> bool:

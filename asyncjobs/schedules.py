@@ -89,14 +89,15 @@ class Schedules:
         *,
         cron: str | None = None,
         every: float | timedelta | None = None,
-        tz: str = "UTC",
+        tz: str | None = None,
         catch_up: CatchUp = "latest",
         overlap: Overlap = "skip",
         jitter: float | timedelta = 0.0,
     ) -> Schedule:
         """Have this call (`task.call(...)`) enqueued by a crontab line, or every so many seconds, until it is removed.
 
-        The store keeps it; whichever process knows the task fires it. The rest is as for `Jobs.cron`.
+        The store keeps it; whichever process knows the task fires it. The rest is as for `Jobs.cron`; tz: of the
+        crontab line, UTC by default.
         Raises ConfigurationError for times that can't be, ArgumentError where there is a schedule of this name.
         """
         runner = self._living()
@@ -121,8 +122,10 @@ class Schedules:
     ) -> Schedule:
         """Change when it fires; what is None stays. Kept over restarts, until the code declares it otherwise than it does now.
 
-        Raises UnknownSchedule, ConfigurationError.
+        Raises UnknownSchedule, ConfigurationError, ArgumentError where nothing is to change.
         """
+        if all(one is None for one in (cron, every, tz, catch_up, jitter)):
+            raise ArgumentError(f"edit({name!r}) wants something to change: cron=, every=, tz=, catch_up= or jitter=")
 
         def edited(schedule: Schedule, now: int) -> Schedule:
             when, next_at = schedule.when, schedule.next_at
@@ -212,16 +215,20 @@ class Schedules:
         return Schedule(name, times.text, job, None, catch_up=catch_up, jitter=_checked_jitter(jitter))
 
 
-def _times(cron: str | None, every: float | timedelta | None, tz: str) -> Cron | Every:
+def _times(cron: str | None, every: float | timedelta | None, tz: str | None) -> Cron | Every:
     if (cron is None) == (every is None):
         raise ConfigurationError('a schedule fires by cron= or every=: give one of them, e.g. cron="0 9 * * mon-fri" or every=60')
-    return Every(every) if every is not None else Cron(cron or "", tz)
+    if every is None:
+        return Cron(cron or "", "UTC" if tz is None else tz)
+    if tz is not None:
+        raise ConfigurationError(f"every={every!r} is the same in any time zone; leave out tz={tz!r}")
+    return Every(every)
 
 
 def _edited_times(schedule: Schedule, cron: str | None, every: float | timedelta | None, tz: str | None) -> Cron | Every:
     """In the zone that it had, unless another is given. What it had may be a line that is none any more: then it is not asked."""
     if every is not None or (cron is not None and tz is not None):
-        return _times(cron, every, tz or "UTC")
+        return _times(cron, every, tz)
     try:
         times = schedule.times
     except ConfigurationError:

@@ -18,7 +18,8 @@ from asyncjobs.errors import ArgumentError, ConfigurationError
 from asyncjobs.handle import JobHandle
 from asyncjobs.job import DEFAULT_PRIORITY, PRIORITIES, Job, NewJob, Policy, State, Survives
 from asyncjobs.key import Key, KeyFunction, scoped
-from asyncjobs.names import MAX_NAME, check_key, check_name
+from asyncjobs.names import MAX_NAME, check_key, check_name, shown
+from asyncjobs.queue import MOST, is_count
 from asyncjobs.record import record
 from asyncjobs.retry import FURTHEST, Retry
 from asyncjobs.unique import Unique, UniqueCalls, meant
@@ -169,7 +170,7 @@ class Task(Generic[P, T, R]):
         self.result = Result.of(function)
         self.unique = None if unique is None else UniqueCalls(meant(unique, text_is_key=False), self.arguments, self.name)
         self.key = None if key is None else Key(key, self.arguments, self.name)
-        self.policy = _policy(self.retry, _checked_timeout(timeout), keep_result, _checked_key_limit(key_limit))
+        self.policy = _policy(self.retry, _checked_timeout(timeout), _checked_keep(keep_result), _checked_key_limit(key_limit))
         self.on_dead = None if on_dead is None else _checked_on_dead(on_dead)
         self._enqueue = enqueue
         functools.update_wrapper(self, function)
@@ -209,7 +210,7 @@ class Task(Generic[P, T, R]):
     ) -> Configured[P, R]:
         """This task with options for one call; `.enqueue(...)` or `.call(...)` follows.
 
-        id: makes the call idempotent: the same id again stores nothing new (`created` is False). delay: seconds from now. at:
+        id: makes the call idempotent: the same id again, whatever the task, stores nothing new (`created` is False). delay: seconds from now. at:
         an aware datetime. expires: seconds from now, or an aware datetime, from which on it is not begun any more, but ends as
         cancelled. priority: 0 (first) to 3; one step is worth a minute's head start. unique: a key that one queued
         or running job may hold at a time, and a taken one answers with its holder; or a `Unique`. debounce: the job begins so many
@@ -436,9 +437,15 @@ def _checked_on_dead(task: object) -> Task[..., Any, Any]:
     return task
 
 
+def _checked_keep(keep_result: bool) -> bool:
+    if not isinstance(keep_result, bool):
+        raise ConfigurationError(f"keep_result={keep_result!r}: give True or False")
+    return keep_result
+
+
 def _checked_key_limit(limit: int) -> int:
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ConfigurationError(f"key_limit={limit!r}: give how many jobs of one key may run at once, from 1")
+    if not is_count(limit):
+        raise ConfigurationError(f"key_limit={shown(limit)}: give how many jobs of one key may run at once, from 1 to {MOST:,}")
     return limit
 
 

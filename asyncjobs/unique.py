@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from asyncjobs.codec import Arguments
 from asyncjobs.errors import ConfigurationError
+from asyncjobs.function import is_function
 from asyncjobs.job import NewJob
 from asyncjobs.json_text import encoder
 from asyncjobs.key import Key, scoped
@@ -51,8 +52,10 @@ class Unique:
         if isinstance(self.by, Sequence) and not isinstance(self.by, str):
             object.__setattr__(self, "by", tuple(self.by))
         names = self.by if isinstance(self.by, tuple) else (self.by,)
-        if self.by is not None and not callable(self.by) and not (names and all(isinstance(name, str) for name in names)):
-            raise ConfigurationError(f"Unique(by={self.by!r}): give parameters' names, or a function of the arguments")
+        if self.by is not None and not is_function(self.by) and not (names and all(isinstance(name, str) for name in names)):
+            raise ConfigurationError(
+                f"Unique(by={self.by!r}): give parameters' names, or a function of the arguments (no class, no async def)"
+            )
         for name, value, choices in (("until", self.until, Until), ("conflict", self.conflict, Conflict)):
             if value not in get_args(choices):
                 raise ConfigurationError(f"Unique({name}={value!r}): give {' or '.join(map(repr, get_args(choices)))}")
@@ -86,10 +89,11 @@ def meant(given: object, *, text_is_key: bool) -> Unique:
             return Unique(key=given)
         case str() | list() | tuple():
             return Unique(by=given)
-        case _ if callable(given):
+        case _ if is_function(given):
             return Unique(by=given)
     raise ConfigurationError(
-        f"unique={given!r}: give True (the same arguments), a parameter's name, several, a function of the arguments, or a Unique(...)"
+        f"unique={given!r}: give True (the same arguments), a parameter's name, several, a function of the arguments (no class, no async "
+        "def), or a Unique(...)"
     )
 
 

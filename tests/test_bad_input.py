@@ -211,6 +211,8 @@ async def test_bad_options_are_refused_in_a_sentence(jobs: Jobs, options: dict[s
         lambda: Jobs("x.db", retention={"failed": float("nan")}),
         lambda: Jobs("x.db").task(retry="often")(_nothing),  # type: ignore[call-overload]
         lambda: Jobs("x.db").task(aliases=1)(_nothing),  # type: ignore[call-overload]
+        lambda: Jobs("x.db").task(keep_result="no")(_nothing),  # type: ignore[call-overload]
+        lambda: Jobs("x.db").task(survives="fire")(_nothing),  # type: ignore[call-overload]
         lambda: Retry(attempts=0),
         lambda: Retry(backoff=-1),
         lambda: Retry(backoff=[]),

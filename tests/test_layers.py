@@ -22,6 +22,7 @@ FLOORS: dict[str, tuple[int, str]] = {
             "codec",
             "queue",
             "rate",
+            "function",
             "key",
             "pause",
             "unique",

@@ -52,7 +52,7 @@ def test_what_could_disguise_a_name_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("value", [None, 7, b"mail", ["mail"]])
 def test_what_is_no_text_is_refused_by_its_type(value: object) -> None:
-    with pytest.raises(ArgumentError, match=f"is {type(value).__name__}, not str"):
+    with pytest.raises(ArgumentError, match=f"is {type(value).__name__}, not str; give a text, such as str"):
         check_key(value, "id")
 
 

@@ -19,7 +19,7 @@ def test_queues_keep_their_order() -> None:
     assert list(queues_of({"b": 1, "a": 1})) == ["b", "a"]
 
 
-@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "3", None])
+@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "3", None, 10**400, pytest.param(10**5000, id="huge")])
 def test_a_limit_that_cannot_work_is_refused(limit: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"Queue\(limit="):
         Queue(limit=limit)
@@ -38,10 +38,16 @@ def test_a_queue_needs_a_name(name: Any) -> None:
         queues_of({name: 1})
 
 
-@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "3"])
+@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "3", 10**400])
 def test_a_global_limit_that_cannot_work_is_refused(limit: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"Queue\(global_limit=.*pause it"):
         Queue(global_limit=limit)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "3", 10**400])
+def test_a_number_of_waiting_ones_that_cannot_work_is_refused(limit: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"Queue\(max_waiting="):
+        Queue(max_waiting=limit)
 
 
 @pytest.mark.parametrize("given", [{"rate": "ten"}, {"rate": "0/s"}, {"rate": 10}, {"rate": "10/s", "burst": 0}, {"burst": 3}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -59,10 +60,35 @@ def test_with_the_default_jitter_a_later_attempt_waits_longer(chance: float, att
 
 
 @pytest.mark.parametrize(
-    ("given_backoff", "kept"), [(None, None), (30, 30.0), (0.5, 0.5), ([1, 10], (1.0, 10.0)), ((2,), (2.0,))]
+    ("given_backoff", "kept"),
+    [
+        (None, None),
+        (30, 30.0),
+        (0.5, 0.5),
+        ([1, 10], (1.0, 10.0)),
+        ((2,), (2.0,)),
+        (timedelta(minutes=1), 60.0),
+        ([timedelta(seconds=1), 10], (1.0, 10.0)),
+    ],
 )
 def test_a_backoff_is_kept_as_a_job_can_store_it(given_backoff: Any, kept: object) -> None:
     assert Retry(backoff=given_backoff).curve == kept
+
+
+async def _async(error: BaseException) -> float:
+    return 1.0
+
+
+@pytest.mark.parametrize("after", [5, ValueError, _async])
+def test_what_says_how_long_to_wait_is_a_plain_function(after: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"Retry\(after=.*no class, no async def"):
+        Retry(after=after)
+
+
+@pytest.mark.parametrize(("on", "never"), [(OSError, OSError), ((KeyError, TimeoutError), OSError)])
+def test_what_is_never_retried_is_not_what_is_retried(on: Any, never: Any) -> None:
+    with pytest.raises(ConfigurationError, match="contradict each other"):
+        Retry(on=on, never=never)
 
 
 @pytest.mark.parametrize("attempts", [0, -1, 1.5, True, "3", None, 1_001])
@@ -72,7 +98,23 @@ def test_attempts_that_cannot_work_are_refused(attempts: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "backoff", [-1, math.nan, math.inf, "5", b"5", [], [1, -1], [1, "2"], [True], True, MAX_DELAY + 1, {1: 2}]
+    "backoff",
+    [
+        -1,
+        math.nan,
+        math.inf,
+        "5",
+        b"5",
+        [],
+        [1, -1],
+        timedelta(-1),
+        [timedelta(999)],
+        [1, "2"],
+        [True],
+        True,
+        MAX_DELAY + 1,
+        {1: 2},
+    ],
 )
 def test_backoffs_that_cannot_work_are_refused(backoff: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"Retry\(backoff="):

@@ -93,6 +93,9 @@ async def test_a_key_that_can_not_be_fails_the_enqueue_in_a_sentence(running: Jo
         ({"key": 5}, "the name of a parameter, or a function"),
         ({"key": "customer_id", "key_limit": 0}, "key_limit=0"),
         ({"key": "customer_id", "key_limit": True}, "key_limit=True"),
+        ({"key": "customer_id", "key_limit": 10**400}, "key_limit=1000.*to 1,000,000,000"),
+        ({"key": str}, "no class, no async def"),
+        ({"key": nothing}, "no class, no async def"),
     ],
 )
 def test_a_key_that_can_not_be_is_refused_where_it_is_given(jobs: Jobs, given: dict[str, Any], sentence: str) -> None:

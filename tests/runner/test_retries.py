@@ -188,7 +188,8 @@ def test_what_can_not_follow_is_refused(jobs: Jobs) -> None:
 
     async def plain() -> None: ...
 
-    for on_dead in (wants, other, plain, "wants"):
+    elsewhere = Jobs("memory:").task(plain)
+    for on_dead in (wants, other, plain, "wants", elsewhere):
         with pytest.raises(ConfigurationError, match="on_dead="):
             jobs.task(on_dead=on_dead, name=f"t{on_dead}")(plain)  # type: ignore[arg-type]
 

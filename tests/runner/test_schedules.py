@@ -513,7 +513,9 @@ def test_two_schedules_of_one_name_are_refused(jobs: Jobs) -> None:
 async def test_what_can_not_fire_is_refused_where_it_is_added_or_edited(ran: list[str], running: Jobs, clock: FakeClock) -> None:
     await clock.advance(1)
     tick = running._tasks["tick"]
-    for given in ({}, {"cron": "@daily", "every": 5}, {"cron": ""}, {"every": 0}, {"cron": "@daily", "tz": "Mars"}):
+    for given in (
+        {}, {"cron": "@daily", "every": 5}, {"cron": ""}, {"every": 0}, {"cron": "@daily", "tz": "Mars"}, {"every": 5, "tz": "UTC"},
+    ):  # fmt: skip
         with pytest.raises(ConfigurationError):
             await running.schedules.add("new", tick.call(), **given)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="extra"):
@@ -525,7 +527,16 @@ async def test_what_can_not_fire_is_refused_where_it_is_added_or_edited(ran: lis
         await running.schedules.add("new", tick.options(expires=datetime.now(UTC)).call(), every=5)
     with pytest.raises(ArgumentError, match=r"give a call, such as task.call\(7\)"):
         await running.schedules.add("new", tick, every=5)
-    for given in ({"cron": "x"}, {"tz": "UTC"}, {"catch_up": "all"}, {"jitter": "1"}, {"cron": "@daily", "every": 5}):
+    with pytest.raises(ArgumentError, match="something to change"):
+        await running.schedules.edit("tick")
+    for given in (
+        {"cron": "x"},
+        {"tz": "UTC"},
+        {"every": 5, "tz": "UTC"},
+        {"catch_up": "all"},
+        {"jitter": "1"},
+        {"cron": "@daily", "every": 5},
+    ):
         with pytest.raises(ConfigurationError):
             await running.schedules.edit("tick", **given)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match=r"why=.*500"):

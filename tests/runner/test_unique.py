@@ -76,7 +76,7 @@ def test_options_take_the_place_of_what_the_task_says(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize(
     "unique",
-    [5, "nobody", ("user_id", "nobody"), (), (1,), b"x"],
+    [5, "nobody", ("user_id", "nobody"), (), (1,), b"x", Unique, mail],
 )
 def test_what_names_nothing_is_refused(jobs: Jobs, unique: Any) -> None:
     with pytest.raises(ConfigurationError):
