@@ -107,7 +107,8 @@ class Progress:
 class NewJob:
     """A job as it is handed to a store. `args` and `meta` are JSON in ASCII, which the store doesn't look into.
 
-    A `run_at` at or before the insert's `now` means due at once. Of the jobs of one key no more than `policy.key_limit` run at once.
+    A `run_at` at or before the insert's `now` means due at once. Of the jobs of one key no more than `policy.key_limit` run at once;
+    a key is one task's, so that a pause or a lack of it meets all of them.
     unique_key: held while queued and running, or with `policy.unique_until_started` until the first attempt begins; with unique_for
     so many ms from the insert, whatever becomes of the job. replaces: of the holder, while that waits for its first attempt.
     max_waiting: it is refused where that many are queued. expires_at: no attempt of it begins from then on.

@@ -629,8 +629,8 @@ class Jobs:
     async def set_limits(self, queue: str, limits: int | Queue | None, *, keep: bool = False) -> None:
         """Have these limits hold for this queue: `await jobs.set_limits("mail", Queue(limit=10, rate="5/s"))`, or a number of slots.
 
-        In this process until its next start; with keep=True in every process (within a second) and over restarts, until the code
-        configures the queue otherwise. limits=None: as configured again. What runs beyond a limit goes on.
+        In this process until its next start; with keep=True in every process (within a second) and over restarts, wherever the code
+        configures the queue as it does here and now. limits=None: as configured again. What runs beyond a limit goes on.
         Raises ConfigurationError, UnknownQueue.
         """
         runner = self._living()

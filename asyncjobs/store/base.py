@@ -388,7 +388,7 @@ class Store(Reader, Protocol):
         """Put ended jobs back: queued, due at `due` (`now` if None), or evenly over the `spread` ms after that.
 
         Attempt 0, crashes 0, no hold; result, error, progress, finish time and expiry cleared; token and attempt records kept. Its
-        unique key is its own again. False where the job is unknown or has not ended, or another holds its unique key.
+        unique key, unless it let go of it when it began, is its own again. False where the job is unknown or has not ended, or another holds its unique key.
         """
 
     async def discard(self, ids: Sequence[str]) -> Sequence[bool]:

@@ -14,6 +14,7 @@ EXPIRED_AT_ONCE = 500  # jobs of one commit
 
 
 def cancel(transaction: Transaction, id: str, now: int, running: bool) -> Cancellation:
+    """Of one job: see Store.cancel."""
     row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
     if row is None:
         return Cancellation.UNKNOWN
@@ -47,6 +48,7 @@ def expire(transaction: Transaction, now: int) -> list[str]:
 
 
 def requeue(transaction: Transaction, id: str, due: int) -> bool:
+    """Of one job: see Store.requeue."""
     row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
     if row is None or row[1] < schema.SUCCEEDED:
         return False
@@ -60,6 +62,7 @@ def requeue(transaction: Transaction, id: str, due: int) -> bool:
 
 
 def discard(transaction: Transaction, id: str) -> bool:
+    """Of one job: see Store.discard."""
     row = transaction.cursor.execute(sql.TO_CANCEL, (askable(id),)).fetchone()
     if row is None or row[1] < schema.SUCCEEDED:
         return False

@@ -50,6 +50,7 @@ def _let_go(transaction: Transaction, statement: str, **of: str) -> int:
 
 
 def prune(transaction: Transaction, ended_before: Mapping[State, int], limit: int) -> int:
+    """Remove up to `limit` jobs that ended before these times; how many went."""
     old: list[tuple[int, str, State]] = []
     for state, before in ended_before.items():
         rows = transaction.cursor.execute(sql.OLD, (NUMBERS[state], before, limit - len(old))).fetchall()
