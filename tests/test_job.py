@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from asyncjobs.job import Hold, Job, Policy, State
+from asyncjobs.job import ATTEMPTS_KEPT, AttemptRecord, Hold, Job, Policy, State, kept_attempts
 
 NOW = 1_800_000_000_000
 
@@ -35,6 +35,19 @@ def job(state: State, **fields: Any) -> Job:
 )
 def test_a_view_names_what_people_see(job: Job, view: str) -> None:
     assert job.view(NOW) == view
+
+
+def test_of_the_attempts_that_are_left_out_the_one_that_began_the_last_round_stays() -> None:
+    """Of rounds of 15, 22 and 4 attempts: the last twenty have the beginning of the last round; a longer one pushes its own out."""
+    numbers = [*range(1, 16), *range(1, 23)]
+    records = [AttemptRecord(number, "failed", "r", at, at) for at, number in enumerate(numbers)]
+    kept = kept_attempts(records)
+    assert [(record.number, record.started_at) for record in kept] == [
+        (1, 15),
+        *((number, 14 + number) for number in range(4, 23)),
+    ]
+    again = [*records, *(AttemptRecord(number, "failed", "r", 36 + number, 0) for number in range(1, 5))]
+    assert kept_attempts(again) == again[-ATTEMPTS_KEPT:]
 
 
 def test_three_states_have_ended() -> None:

@@ -57,6 +57,11 @@ def test_a_failure_is_tried_again_after_its_backoff() -> None:
     assert settled(Failed(BOOM)) == queued("failed", NOW + 60_000, error=BOOM)
 
 
+@pytest.mark.parametrize(("expires_at", "to"), [(NOW + 60_001, State.QUEUED), (NOW + 60_000, State.FAILED)])
+def test_a_retry_that_would_come_when_it_has_expired_is_none(expires_at: int, to: State) -> None:
+    assert settled(Failed(BOOM), expires_at=expires_at).to is to
+
+
 def test_chance_places_the_retry_within_the_jitter() -> None:
     assert settled(Failed(BOOM), chance=0.0).run_at == NOW + 30_000
 

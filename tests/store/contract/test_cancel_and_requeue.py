@@ -146,6 +146,16 @@ async def test_a_beat_cancels_what_has_expired_and_makes_room(store: Store) -> N
     assert (await queue_stats(store)).states[State.CANCELLED] == 2
 
 
+async def test_a_cancel_leaves_what_its_attempt_failed_of_and_an_expiry_takes_its_place(store: Store) -> None:
+    await put(store, "cancelled", "expired", expires_at=NOW + 5)
+    await sign_on(store)
+    await end(store, *[retry(job, run_at=NOW + 3, error=BOOM) for job in await take(store)])
+    await store.cancel(["cancelled"], now=NOW + 1)
+    await store.beat("r1", now=NOW + 5)
+    assert (await one(store, "cancelled")).error == BOOM
+    assert (await one(store, "expired")).error == Error(CANCEL, EXPIRED)
+
+
 async def test_requeue_is_false_for_the_unknown_and_the_living(store: Store) -> None:
     running = await run(store, "running")
     await put(store, "queued")

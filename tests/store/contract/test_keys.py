@@ -47,6 +47,15 @@ async def store(store: Store) -> Store:
     return store
 
 
+async def test_of_one_batch_those_of_a_lower_priority_take_no_place_of_a_higher(store: Store) -> None:
+    like = {"key": "a", "policy": Policy()}
+    await store.insert(
+        [new("low", priority=2, **like), new("high", priority=0, **like), new("next", priority=1, **like)], now=NOW
+    )
+    assert await holds(store) == {"low": Hold.NONE, "high": Hold.NONE, "next": Hold.KEY}
+    assert ids(await take(store)) == ["high"]
+
+
 async def test_of_one_key_one_runs_at_a_time_and_other_keys_pass(store: Store) -> None:
     await put_keyed(store, "a1", "a2", "a3")
     await put_keyed(store, "b1", key="b")

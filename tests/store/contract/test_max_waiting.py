@@ -88,6 +88,11 @@ async def test_what_does_not_meet_another_takes_room_of_its_own(store: Store) ->
     assert [answer.created for answer in answers] == [True] * 3
 
 
+async def test_a_key_that_a_clock_took_which_was_ahead_is_met_by_nobody(store: Store) -> None:
+    await store.insert([new("ahead", unique_key="key", unique_for=2000)], now=NOW + 60 * MINUTE)
+    assert await insert(store, "b", unique_key="key", unique_for=2000, limit=1) == [Inserted("b", False, True)]
+
+
 async def test_many_at_once_do_not_exceed_it(store: Store, other: Store) -> None:
     answers = await asyncio.gather(
         *(insert(handle, f"{n}{side}", limit=7) for n in range(20) for side, handle in enumerate((store, other)))
