@@ -153,6 +153,25 @@ async def test_a_slow_customer_keeps_no_other_waiting(jobs: Jobs, clock: FakeClo
         assert len(ended) == 103
 
 
+async def test_an_end_lets_one_of_another_queue_begin_at_once(jobs: Jobs, clock: FakeClock) -> None:
+    go_on, ended = asyncio.Event(), []
+
+    @jobs.task(key="customer")
+    async def sync(customer: str, n: int) -> None:
+        if n == 0:
+            await go_on.wait()
+        ended.append(n)
+
+    async with jobs.running():
+        await clock.advance(0.1)
+        await sync.enqueue("a", 0)
+        await sync.options(queue="slow").enqueue("a", 1)
+        await clock.advance(0.1)  # which held it: its queue has nothing due any more
+        go_on.set()
+        await settled()
+        assert ended == [0, 1]
+
+
 async def test_cancelling_one_that_waits_lets_the_next_go(jobs: Jobs, clock: FakeClock) -> None:
     go_on, ended = asyncio.Event(), []
 
