@@ -130,9 +130,9 @@ def redeclared(before: Schedule | None, given: Schedule) -> Schedule | None:
     )  # fmt: skip
 
 
-def is_void(schedule: Schedule | None, fire: Fire) -> bool:
-    """Whether this fire comes too late: the schedule is gone, paused, or another one by now."""
-    return schedule is None or schedule.version != fire.version or schedule.paused is not None
+def is_void(schedule: Schedule, fire: Fire) -> bool:
+    """Whether this fire comes too late: the schedule is paused, or another one by now."""
+    return schedule.version != fire.version or schedule.paused is not None
 
 
 def moved(schedule: Schedule, fire: Fire, inserted: Sequence[str]) -> Schedule:

@@ -244,7 +244,7 @@ class Situation:
 
     running: of its queue, id and runner of the longest running HOLDERS; running_count: of all. of_key: ids of the
     first HOLDERS that take places of its key before it: jobs that run, in any queue, and those of its own queue that are due without a
-    hold and come first; of_key_count: of all, as far as its limit. ahead: due jobs of its queue without a
+    hold and come first; of_key_count: of all, to its limit or HOLDERS. ahead: due jobs of its queue without a
     hold that come before it, counted to AHEAD_LIMIT a priority; ahead_higher: those of a higher priority. spent_to: see Rate.
     """
 

@@ -194,7 +194,7 @@ class MemoryStore:
         """The answer, with what the limits make of its next_due."""
         data, times, blocked = self._data, [], set()
         for queue in claim.wants:
-            limits, due = claim.limits.get(queue, Limits()), data.next_due(replace(claim, wants={queue: 1}), Hold.NONE)
+            limits, due = claim.limits.get(queue, Limits()), data.next_due(replace(claim, wants={queue: 1}))
             if due is None:
                 continue
             if due <= now and limits.at_once is not None and data.counters[queue, State.RUNNING] >= limits.at_once:
@@ -277,7 +277,7 @@ class MemoryStore:
         for queue, count in Counter(job.queue for job in started).items():
             if (limits := claim.limits.get(queue)) is not None and limits.rate is not None:
                 data.spent[queue] = limits.rate.spend(data.spent.get(queue, 0), now, count)
-        return Claimed(started, data.next_due(claim, Hold.NONE), self._alone_due(claim, now))
+        return Claimed(started, data.next_due(claim), self._alone_due(claim, now))
 
     async def finish(self, finishes: Sequence[Finish], *, now: int) -> Sequence[Verdict]:
         data, tally = self._write(now)
@@ -531,7 +531,7 @@ class MemoryStore:
         ahead = Counter(one.priority for one in before)
         running = [one for ids in data.running.values() for one in map(data.jobs.__getitem__, ids) if one.queue == job.queue]
         running.sort(key=lambda one: (one.started_at or 0, data.seqs[one.id]))
-        of_key = data.places_of(job, now) if job.key is not None else []
+        of_key = data.places_of(job, now)[: max(HOLDERS, job.policy.key_limit)] if job.key is not None else []
         return Situation(
             now,
             job,

@@ -97,13 +97,13 @@ class MemoryData:
         for order, seq in heapq.merge(*map(of, PRIORITIES)):
             yield order, self.by_seq(seq)
 
-    def next_due(self, claim: Claim, hold: Hold) -> int | None:
+    def next_due(self, claim: Claim) -> int | None:
         """The earliest `run_at` of what the claim could take: of its queues, not paused, of its tasks."""
         firsts = (
             next(
                 (
                     run_at
-                    for run_at, seq in self.queued[queue, hold, priority]
+                    for run_at, seq in self.queued[queue, Hold.NONE, priority]
                     if self.by_seq(seq).name in claim.tasks - self.paused_tasks.keys()
                 ),
                 None,

@@ -55,4 +55,4 @@ def _of_key(cursor: sqlite3.Cursor, job: Job, seq: int, now: int) -> list[str]:
         for id, run_at, at in cursor.execute(sql.KEY_DUE, (job.key, job.queue, priority, now, job.id, limit))
     ]
     first = [id for order, at, id in sorted(due) if (order, at) < (job.run_at + PRIORITY_STEP * job.priority, seq)]
-    return runs + first
+    return (runs + first)[:limit]

@@ -143,6 +143,13 @@ async def test_those_of_its_key_that_run_in_any_queue_take_its_places_and_of_its
     assert await before_of_its_key(store, "other") == await before_of_its_key(store, "without") == []
 
 
+@pytest.mark.parametrize(("limit", "count"), [(3, HOLDERS), (12, 12)])
+async def test_those_of_its_key_are_counted_as_far_as_its_limit_and_so_many_named(store: Store, limit: int, count: int) -> None:
+    await put(store, *(f"j{n}" for n in range(20)), key="k", policy=Policy(key_limit=limit), run_at=NOW + 1)
+    situation = await of(store, "j19", NOW + MINUTE)
+    assert (situation.of_key_count, list(situation.of_key)) == (count, [f"j{n}" for n in range(HOLDERS)])
+
+
 async def test_of_those_put_aside_for_its_key_none_is_before_it(store: Store) -> None:
     await put(store, "first", "second", "job", key="k")
     assert [(await one(store, id)).hold for id in ("first", "second", "job")] == [Hold.NONE, Hold.KEY, Hold.KEY]
