@@ -30,13 +30,14 @@ async def closed(port: int, path: str, seconds: float, connections: int) -> Rate
 
     asking = [await connect(port, answered) for _ in range(connections)]
     watch = Stopwatch()
-    for connection in asking:
-        connection.ask(wanted)
-    await _unbroken(over, asking)
-    rate = watch.rate(done)
-    for connection in asking:
-        connection.close()
-    return rate
+    try:
+        for connection in asking:
+            connection.ask(wanted)
+        await _unbroken(over, asking)
+        return watch.rate(done)
+    finally:
+        for connection in asking:
+            connection.close()
 
 
 async def paced(port: int, path: str, seconds: float, a_second: float, connections: int = 8) -> list[float]:
@@ -78,11 +79,14 @@ async def paced(port: int, path: str, seconds: float, a_second: float, connectio
     asking = [await connect(port, answered) for _ in range(connections)]
     free.extend(asking)
     sending = asyncio.create_task(send())
-    await _unbroken(over, asking)
-    await sending
-    for connection in asking:
-        connection.close()
-    return latencies
+    try:
+        await _unbroken(over, asking)
+        await sending
+        return latencies
+    finally:
+        sending.cancel()
+        for connection in asking:
+            connection.close()
 
 
 async def _unbroken(over: asyncio.Event, connections: list[Connection]) -> None:
