@@ -19,7 +19,7 @@ from asyncjobs.job import State
 from asyncjobs.store.base import Claim, Metric
 from asyncjobs.store.sqlite import place, schema
 from asyncjobs.store.sqlite.store import SQLiteStore
-from tests.store.acts import NOW, everything, put, sign_on
+from tests.store.acts import NOW, everything, new, put, sign_on
 from tests.store.sqlite import inside
 from tests.store.sqlite.children import Children
 
@@ -365,6 +365,23 @@ async def test_what_was_held_while_places_of_a_key_were_counted_over_all_queues_
     taken = await store.claim(Claim("r", {"default": 5, "slow": 5}, frozenset({"work"})), now=NOW)
     assert [job.id for job in taken.jobs] == ["j0"]
     assert {queue: stats.held for queue, stats in (await store.stats(now=NOW)).queues.items()} == {"default": 0, "slow": 3}
+    await store.close()
+
+
+async def test_schedules_and_taken_keys_of_the_ninth_schema_are_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = of_schema(9, path, monkeypatch)
+    job = '["work","default","{}","{}",1,"[20,null,0.25,null,null,true]",null,"power"]'
+    connection.execute(
+        "INSERT INTO schedules VALUES ('tick', 'every 60000', ?, ?, 'latest', 0, NULL, NULL, 0, NULL, NULL, 1)", (job, NOW)
+    )
+    connection.execute("INSERT INTO taken_keys VALUES ('key', 'a', ?)", (NOW + 9,))
+    connection.close()
+    store = SQLiteStore(path)
+    await store.open()
+    [schedule] = await store.timetable.all()
+    assert (schedule.job.name, schedule.job.key, schedule.job.expires_at) == ("work", None, None)
+    [answer] = await store.insert([new("b", unique_key="key", unique_for=9)], now=NOW)
+    assert (answer.id, answer.created) == ("a", False)
     await store.close()
 
 
