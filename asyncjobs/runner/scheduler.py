@@ -47,7 +47,7 @@ class Scheduler:
         self._schedules: Sequence[Schedule] = ()  # those to fire here, as the store had them; written by run()
         self._sound: dict[str, int] = {}  # name → version, of those whose next time this clock may have set
         self._looked_at = 0  # ms; by the wall clock
-        self._is_stale = True  # they are to be read (again); written by look() and run()
+        self._is_stale = True  # they are to be read (again); written by look(), declare(), _fire() and run()
         self._bell = Bell(clock)
         self._stopping = False
 
@@ -76,7 +76,8 @@ class Scheduler:
                 self._is_stale = False  # first: there may be news while they are read
                 self._schedules = [schedule for schedule in await self._store.timetable.all() if self._is_ours(schedule)]
             now = self._clock.now()
-            if not await self._fire_all(now):
+            await self._fire_all(now)
+            if not self._is_stale:
                 await self._bell.wait(self._seconds_to_next(now))
 
     async def declare(self) -> None:
@@ -87,25 +88,22 @@ class Scheduler:
             self._made_known |= {schedule.name for schedule in new}
             self._is_stale = True
 
-    async def _fire_all(self, now: int) -> bool:
-        """Each that is due, some of its missed times if they are many; whether any was."""
+    async def _fire_all(self, now: int) -> None:
+        """Each that is due, some of its missed times if they are many."""
         if now < self._looked_at - CLOCK_STEP:
             self._sound.clear()
         self._looked_at = now
         fires: list[Fire] = []
-        fired = False
         for schedule in self._schedules:
             if (fire := self._fire_of(schedule, now)) is None:
                 continue
             fires.append(fire)
-            fired = True
             await asyncio.sleep(0)  # a year of missed times takes a while to find
             if sum(len(one.jobs) for one in fires) >= AT_ONCE:
                 await self._fire(fires, now)
                 fires = []
         if fires:
             await self._fire(fires, now)
-        return fired
 
     def _fire_of(self, schedule: Schedule, now: int) -> Fire | None:
         times, next_at = schedule.due(now)

@@ -6,13 +6,27 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from asyncjobs import ArgumentError, ConfigurationError, JobContext, Jobs, Pause, Retry, State, UnknownSchedule, UnknownTask
+from asyncjobs import (
+    ArgumentError,
+    ConfigurationError,
+    JobContext,
+    Jobs,
+    Pause,
+    Queue,
+    QueueFull,
+    Retry,
+    State,
+    Unique,
+    UnknownSchedule,
+    UnknownTask,
+)  # fmt: skip
 from asyncjobs.cron import Every
 from asyncjobs.errors import StoreUnavailable
 from asyncjobs.job import NewJob
@@ -190,6 +204,24 @@ async def test_a_zone_that_is_unknown_here_is_said_and_harms_no_other(jobs: Jobs
         await clock.advance(MINUTE)
         assert "Mars/Olympus" in jobs.problems["schedule strange"]
         assert ran == [at(60)]
+        await jobs.schedules.edit("strange", cron="@daily", tz="UTC")
+        await clock.advance(1)
+        assert not jobs.problems
+
+
+async def test_what_another_process_adds_is_fired_here_too(clock: FakeClock) -> None:
+    data = MemoryData()
+    first, second = Jobs("memory:", clock=clock), Jobs("memory:", clock=clock)
+    for jobs in (second, first):
+        jobs._store = MemoryStore(data)
+        tick = jobs.task(name="tick")(_nothing)
+    async with second.running():
+        async with first.running():
+            await clock.advance(1)
+            await first.schedules.add("added", tick.call(), every=3)
+            await clock.advance(1.5)
+        await clock.advance(1)
+        assert (await second.schedules.get("added")).fired == 1
 
 
 # --- times that were missed --------------------------------------------------------------------------------------------
@@ -251,6 +283,63 @@ async def test_a_clock_that_is_set_back_makes_nothing_fire_twice(jobs: Jobs, ran
         clock.step_wall(-5 * MINUTE)
         await clock.advance(6 * MINUTE)
         assert ran == [at(60 * n) for n in range(1, 12)]
+
+
+async def test_a_time_set_by_a_clock_that_was_ahead_is_set_right_before_the_first_that_is_due(
+    jobs: Jobs, clock: FakeClock
+) -> None:
+    tick = jobs.task(name="tick")(_nothing)
+    async with jobs.running():
+        await clock.advance(1)
+        right = await jobs.schedules.add("tick", tick.call(), every=5)
+        assert right.next_at == START + 5_000
+        await jobs._store.timetable.put(replace(right, next_at=START + 86_400_000), now=START)
+        await jobs.schedules.add("look", tick.call(), every=DAY)
+        await clock.advance(5)
+        assert (await jobs.schedules.get("tick")).fired == 1
+
+
+async def test_a_time_that_is_right_is_not_reckoned_again_at_each_look(
+    ran: list[str], jobs: Jobs, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with jobs.running():
+        await clock.advance(MINUTE + 1)
+        reckoned: list[int] = []
+        real = Schedule.first_after
+
+        def first_after(self: Schedule, moment: int) -> int | None:
+            reckoned.append(moment)
+            return real(self, moment)
+
+        monkeypatch.setattr(Schedule, "first_after", first_after)
+        await clock.advance(50)  # five looks
+        assert reckoned == []
+        clock.step_wall(-50)
+        await clock.advance(25)
+        assert len(reckoned) == 1
+
+
+async def test_the_app_is_served_while_long_missed_times_are_found(
+    jobs: Jobs, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tick = jobs.task(name="tick")(_nothing)
+    events: list[str] = []
+    real = Schedule.due
+
+    def due(self: Schedule, now: int) -> tuple[Sequence[int], int | None]:
+        times, next_at = real(self, now)
+        if times:
+            events.append("found")
+            asyncio.get_running_loop().call_soon(events.append, "served")
+        return times, next_at
+
+    for n in range(3):
+        jobs.every(minutes=1, name=f"s{n}")(tick)
+    async with jobs.running():
+        await clock.advance(1)
+        monkeypatch.setattr(Schedule, "due", due)
+        await clock.advance(MINUTE)
+    assert events == ["found", "served"] * 3
 
 
 @pytest.mark.parametrize("catch_up", ["latest", "skip"])
@@ -382,6 +471,25 @@ async def test_a_task_that_is_unique_by_itself_stays_so_beside_its_schedule(jobs
         go_on.set()
 
 
+@pytest.mark.parametrize("unique", [Unique(within=60), Unique(until="started")])
+async def test_one_that_is_unique_for_another_while_is_one_of_its_schedule_at_a_time(jobs: Jobs, unique: Unique) -> None:
+    jobs.every(minutes=1)(jobs.task(name="tick", unique=unique)(_nothing))
+    job = jobs.schedules.declared["tick"].job
+    assert (job.unique_key, job.unique_for, job.policy.unique_until_started) == ("schedule:tick", None, False)
+
+
+async def test_a_full_queue_refuses_no_fire(clock: FakeClock) -> None:
+    jobs = Jobs("memory:", queues={"default": Queue(1, max_waiting=1)}, clock=clock)
+    tick = jobs.every(minutes=1)(jobs.task(name="tick")(_nothing))
+    async with jobs.running():
+        await jobs.pause("default")
+        await tick.enqueue()
+        with pytest.raises(QueueFull):
+            await tick.enqueue()
+        await clock.advance(MINUTE + 1)
+        assert len((await jobs.list()).jobs) == 2
+
+
 async def test_where_one_at_a_time_is_met_is_known_also_of_what_survives_nothing(jobs: Jobs) -> None:
     jobs.every(minutes=1)(jobs.task(name="tick", survives="nothing")(_nothing))
     assert jobs.schedules.declared["tick"].job.survives == "crash"
@@ -473,6 +581,34 @@ async def test_changes_at_once_all_count(ran: list[str], running: Jobs, clock: F
     assert (schedule.jitter, schedule.when) == (5.0, "every 90000")
 
 
+async def test_a_change_that_another_got_before_is_made_to_what_that_left(
+    ran: list[str], running: Jobs, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await clock.advance(1)
+    timetable = running._store.timetable
+    real, others = timetable.put, iter([{"jitter": 5.0}, {"fired": 7}])
+
+    async def put(schedule: Schedule, *, now: int) -> bool:
+        if other := next(others, None):
+            [known] = await timetable.all()
+            assert await real(replace(known, **other), now=now)  # type: ignore[arg-type]
+        return await real(schedule, now=now)
+
+    monkeypatch.setattr(timetable, "put", put)
+    await running.schedules.pause("tick", by="ada")
+    schedule = await running.schedules.get("tick")
+    assert (schedule.paused and schedule.paused.by, schedule.jitter) == ("ada", 5.0)
+
+
+async def test_an_edit_to_what_it_is_already_keeps_the_time_that_it_waits_for(
+    ran: list[str], running: Jobs, clock: FakeClock
+) -> None:
+    await clock.advance(1)
+    paused = await running.schedules.pause("tick")
+    await clock.advance(5 * MINUTE)
+    assert (await running.schedules.edit("tick", every=60, jitter=1)).next_at == paused.next_at
+
+
 # --- what can't be -----------------------------------------------------------------------------------------------------
 
 
@@ -557,6 +693,12 @@ async def test_what_was_stored_as_a_line_that_is_none_any_more_can_be_edited(
             await jobs.schedules.edit("old", tz="UTC")
         assert (await jobs.schedules.edit("old", cron="@daily")).when == "cron UTC @daily"
         assert (await jobs.schedules.edit("old", every=60)).next_at == START + 60_000
+
+
+@pytest.mark.parametrize("unique", [Unique(within=5), Unique(conflict="replace")])
+def test_a_schedule_that_may_overlap_is_of_no_task_that_is_unique_for_a_while_or_replaces(jobs: Jobs, unique: Unique) -> None:
+    with pytest.raises(ConfigurationError, match=r"do not go together; overlap='skip' enqueues one at a time"):
+        jobs.every(minutes=1, overlap="allow")(jobs.task(unique=unique)(_nothing))
 
 
 @pytest.mark.parametrize("unique", [True, "n"])
