@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from asyncjobs import ConfigurationError, Jobs, Queue, QueueFull, State, UnknownQueue
+from asyncjobs.errors import StoreUnavailable
 from asyncjobs.store.base import Claimed
 from asyncjobs.store.memory import MemoryStore
 from asyncjobs.store.memory_data import MemoryData
@@ -216,6 +218,37 @@ async def test_the_queue_that_is_full_is_named_among_those_of_a_batch(clock: Fak
             await jobs.enqueue_many([one.call() for one in (work, other) for _ in range(10)])
         assert full.value.queues == ("big", "small")
         assert len((await jobs.list()).jobs) == 1
+
+
+async def test_which_queue_is_full_is_said_as_well_as_it_can_be_told(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = Jobs("memory:", queues={"big": Queue(1, max_waiting=9), "small": Queue(1, max_waiting=2)}, work=(), clock=clock)
+
+    @jobs.task(queue="big")
+    async def work() -> None: ...
+
+    other = work.options(queue="small")
+    both = [work.call(), *[other.call() for _ in range(3)]]
+    real = jobs._store.stats
+
+    async def begun_meanwhile(*, now: int) -> Any:
+        return replace(await real(now=now), queues={})
+
+    async def unavailable(*, now: int) -> Any:
+        raise StoreUnavailable("the disk is gone")
+
+    async with jobs.running(work=()):
+        await jobs.enqueue_many([work.call() for _ in range(9)])
+        for stats, calls, named in (
+            (real, both, ("big", "small")),
+            (begun_meanwhile, both, ("small",)),
+            (unavailable, both, ("big", "small")),
+            (real, both[:3], ("big",)),
+            (begun_meanwhile, both[:3], ("big", "small")),  # there is room by now
+        ):
+            monkeypatch.setattr(jobs._store, "stats", stats)
+            with pytest.raises(QueueFull) as full:
+                await jobs.enqueue_many(calls)
+            assert full.value.queues == named
 
 
 async def test_limits_that_can_not_be_are_refused_and_change_nothing(clock: FakeClock) -> None:

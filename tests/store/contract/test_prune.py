@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from asyncjobs.job import State
-from asyncjobs.store.base import HISTORY_KEPT, HISTORY_STEP, Inserted, Store
+from asyncjobs.store.base import HISTORY_KEPT, HISTORY_STEP, Cancellation, Inserted, Store
 from tests.store.acts import NOW, end, everything, failure, ids, new, put, queue_stats, retry, run, sign_on, success, take
 
 ALL_STATES = {State.SUCCEEDED: NOW + 10**9, State.FAILED: NOW + 10**9, State.CANCELLED: NOW + 10**9}
@@ -25,6 +27,15 @@ async def test_prune_removes_what_ended_before_its_states_time(store: Store) -> 
     await store.cancel(["c1"], now=NOW)
     assert await store.prune({State.SUCCEEDED: NOW + 2, State.FAILED: NOW}, limit=100) == 2
     assert ids(await everything(store)) == ["c1", "f1", "s3"]
+
+
+async def test_what_is_removed_as_soon_as_it_is_there_leaves_the_counters_right(store: Store) -> None:
+    for remove in (lambda: store.discard(["a"]), lambda: store.prune(ALL_STATES, limit=9)):
+        _, cancelled, _ = await asyncio.gather(put(store, "a"), store.cancel(["a"], now=NOW), remove())
+        assert cancelled == [Cancellation.CANCELLED]
+        assert await everything(store) == []
+        stats = await store.stats(now=NOW)
+        assert not any(count for queue in stats.queues.values() for count in queue.states.values())
 
 
 async def test_prune_stops_at_its_limit(store: Store) -> None:

@@ -176,6 +176,8 @@ async def test_retrying_counts_the_queued_with_an_attempt_behind_them(store: Sto
     await end(store, retry(await run(store, "failed"), run_at=NOW + 5))
     await end(store, retry(await run(store, "released"), run_at=NOW + 5, outcome="released", give_back=True))
     assert (await queue_stats(store)).retrying == 1
+    await store.cancel(["failed", "released"], now=NOW)
+    assert (await queue_stats(store)).retrying == 0
 
 
 async def test_a_succeeded_job_is_one_job_and_one_in_the_totals(store: Store) -> None:
