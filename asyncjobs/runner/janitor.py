@@ -95,7 +95,6 @@ class Janitor:
         now = self._clock.monotonic()
         if now - self._left.setdefault(job.id, now) < LEFT_TO_OTHERS:
             return True
-        del self._left[job.id]
         logger.warning(
             "job %s (%s) killed its process, and no process that knows its task has come for %.0f s: if it has an on_dead=, that is not "
             "enqueued", job.id, job.name, LEFT_TO_OTHERS,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from asyncjobs import Jobs, State
+from asyncjobs import JobContext, Jobs, State
+from asyncjobs.clock import sleep
 from asyncjobs.errors import StoreMismatch, StoreUnavailable
+from asyncjobs.job import Progress
 from asyncjobs.outcome import Finish
 from asyncjobs.runner.dispatcher import STARTS_AT_ONCE, Dispatcher
 from asyncjobs.runner.runner import Runner
@@ -52,6 +54,10 @@ class FailingStore(MemoryStore):
             raise StoreUnavailable("the answer was lost")
         await self.answer_claims.wait()
         return claimed
+
+    async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
+        self._check("note")
+        await super().note(notes)
 
 
 @pytest.fixture
@@ -288,6 +294,51 @@ async def test_a_paused_queue_starts_nothing_until_it_is_resumed(jobs: Jobs, clo
         await jobs.resume("slow")
         await clock.advance(0.1)
         assert ran == [1]
+
+
+async def test_a_paused_queue_is_asked_for_no_jobs_until_it_is_resumed_by_anybody(
+    jobs: Jobs, clock: FakeClock, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = store.claim
+
+    async def claim(claim: Claim, *, now: int) -> Claimed:
+        asked.extend(claim.wants)
+        return await real(claim, now=now)
+
+    work = jobs.task(queue="slow")(_nothing)
+    monkeypatch.setattr(store, "claim", claim)
+    async with jobs.running():
+        await store.set_paused("slow", True, now=clock.now())  # as another process does
+        await clock.advance(1.1)
+        asked.clear()
+        handle = await work.enqueue()
+        await clock.advance(3)
+        assert "slow" not in asked
+        await store.set_paused("slow", False, now=clock.now())
+        await clock.advance(1.1)
+        assert await handle.status() is State.SUCCEEDED
+
+
+async def test_progress_that_could_not_be_written_is_written_by_a_later_beat(
+    jobs: Jobs, clock: FakeClock, store: FailingStore
+) -> None:
+    @jobs.task
+    async def work(ctx: JobContext, n: int) -> None:
+        ctx.progress(n)
+        await sleep(clock, 2.5 * n)
+        ctx.progress(10 * n)
+        await asyncio.Event().wait()
+
+    async with jobs.running():
+        store.failing.add("note")
+        first, second = await work.enqueue(1), await work.enqueue(9)
+        await clock.advance(2)
+        assert (await first.job()).progress is None
+        await clock.advance(1)
+        store.failing.clear()
+        await clock.advance(2)
+        assert [job.progress and job.progress.done for job in (await first.job(), await second.job())] == [10, 9]
 
 
 async def test_limits_hold_and_one_full_queue_does_not_stop_another(jobs: Jobs, clock: FakeClock) -> None:
