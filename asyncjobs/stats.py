@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 
 from asyncjobs.histogram import merged, percentile
 from asyncjobs.job import State
@@ -125,16 +125,14 @@ def snapshot(
     """Put the store's numbers into words. `history` covers WINDOW; `runner` is this process's, `limits` those that it keeps."""
     living = [one for one in stats.runners if one.alive]
     queues = [
-        replace(
-            _queue(
-                name,
-                queue,
-                [bucket for bucket in history if bucket.queue == name],
-                living,
-                limits.get(name, Limits()),
-                stats.as_of,
-            ),
-            max_waiting=max_waiting.get(name),
+        _queue(
+            name,
+            queue,
+            [bucket for bucket in history if bucket.queue == name],
+            living,
+            limits.get(name, Limits()),
+            max_waiting.get(name),
+            stats.as_of,
         )
         for name, queue in sorted(stats.queues.items())
     ]
@@ -160,7 +158,13 @@ def snapshot(
 
 
 def _queue(
-    name: str, queue: QueueStats, history: Sequence[HistoryBucket], living: Sequence[RunnerStats], limits: Limits, as_of: int
+    name: str,
+    queue: QueueStats,
+    history: Sequence[HistoryBucket],
+    living: Sequence[RunnerStats],
+    limits: Limits,
+    max_waiting: int | None,
+    as_of: int,
 ) -> QueueSnapshot:
     totals = queue.totals
     succeeded, failures = totals.get(Metric.SUCCEEDED, 0), totals.get(Metric.FAILURES, 0)
@@ -185,6 +189,7 @@ def _queue(
         latency=0.0 if queue.oldest_due is None else max(as_of - queue.oldest_due, 0) / 1000,
         wait=Durations.of(bucket.wait for bucket in history),
         run=Durations.of(bucket.run for bucket in history),
+        max_waiting=max_waiting,
     )
 
 
