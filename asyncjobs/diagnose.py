@@ -6,8 +6,7 @@ The rules are those of the design's dashboard (B5), first match for each queue; 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -18,12 +17,11 @@ from asyncjobs.job import State
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
-from asyncjobs.schedule import LATE, Schedule
+from asyncjobs.schedule import LATE
 from asyncjobs.store.base import HISTORY_STEP, HistoryBucket, Metric, QueueStats, Stats
+from asyncjobs.vitals import BESIDE, DAY, Vitals
 
 WINDOW = 300_000  # ms of history that rates are taken over
-DAY = 86_400_000  # ms
-BESIDE = 3_600_000  # ms before and after the same moment a day before
 BUSY = 0.9  # of the slots: from here on a queue has none to spare
 MANY_FAIL = 0.3  # of the starts
 ENOUGH = 20  # starts that a share is told of
@@ -66,22 +64,6 @@ class Finding:
     queue: str | None
     sentence: str
     evidence: Mapping[str, Any]
-
-
-@record
-class Vitals:
-    """What the rules look at. history: from a day and WINDOW and BESIDE ago. stuck: queue → slots here that jobs hold which ignore
-    their cancellation. limits: of the queues that have some over all processes. max_waiting: of those that have one. declared: names of the
-    schedules that the code of this process declares. problems: of this process's runner."""
-
-    stats: Stats
-    history: Sequence[HistoryBucket] = ()
-    schedules: Sequence[Schedule] = ()
-    stuck: Mapping[str, int] = field(default_factory=dict)
-    limits: Mapping[str, Limits] = field(default_factory=dict)
-    max_waiting: Mapping[str, int] = field(default_factory=dict)
-    declared: Collection[str] = ()
-    problems: Mapping[str, str] = field(default_factory=dict)
 
 
 def diagnose(vitals: Vitals) -> list[Finding]:

@@ -15,11 +15,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from starlette.types import ASGIApp
 
-from asyncjobs import diagnose as diagnosing
 from asyncjobs.clock import Clock, SystemClock, sleep
 from asyncjobs.context import JobContext
 from asyncjobs.cron import Cron, Every
-from asyncjobs.diagnose import Finding, Vitals
+from asyncjobs.diagnose import Finding, diagnose
 from asyncjobs.endings import Endings
 from asyncjobs.errors import (
     AlreadyEnqueued,
@@ -53,12 +52,13 @@ from asyncjobs.runner.slots import SlotStats
 from asyncjobs.schedule import CatchUp, Overlap
 from asyncjobs.schedules import Schedules
 from asyncjobs.selection import Selection, checked_spread
-from asyncjobs.stats import WINDOW, Snapshot, snapshot
-from asyncjobs.store.base import HISTORY_STEP, Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
+from asyncjobs.stats import Snapshot, snapshot
+from asyncjobs.store.base import Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
 from asyncjobs.store.opening import open_store
 from asyncjobs.task import PLAIN, Call, Configured, Task
 from asyncjobs.unique import Unique
 from asyncjobs.version import VERSION
+from asyncjobs.vitals import Vitals, spans
 from asyncjobs.web.access import Auth
 from asyncjobs.web.app import web_app
 
@@ -461,39 +461,24 @@ class Jobs:
 
     async def diagnose(self) -> Sequence[Finding]:
         """What is wrong, if anything, by ordered rules over the numbers of all processes; nothing while all is well."""
+        return diagnose(await self._vitals(self._living()))
+
+    async def stats(self) -> Snapshot:
+        """Where everything stands: queues, processes, health. Costs a few milliseconds, however many jobs there are."""
         runner = self._living()
+        return snapshot(await self._vitals(runner), version=VERSION, runner=runner.info.id)
+
+    async def _vitals(self, runner: Runner) -> Vitals:
         now = self._clock.now()
-        then = now - diagnosing.DAY
-        recent = await self._store.history(since=now - diagnosing.WINDOW - HISTORY_STEP, until=now + 1)
-        vitals = Vitals(
+        return Vitals(
             await self._store.stats(now=now),
-            [*await self._store.history(since=then - diagnosing.BESIDE, until=then + diagnosing.BESIDE), *recent],
+            [bucket for since, until in spans(now) for bucket in await self._store.history(since=since, until=until)],
             await self._store.timetable.all(),
             {queue: slots.stuck for queue, slots in runner.slot_stats().items()},
             runner.limits.over_all,
             self._max_waiting(runner),
             self.schedules.declared.keys(),
             runner.problems,
-        )
-        return diagnosing.diagnose(vitals)
-
-    async def stats(self) -> Snapshot:
-        """Where everything stands: queues, processes, health. Costs a few milliseconds, however many jobs there are."""
-        runner = self._living()
-        now = self._clock.now()
-        stats = await self._store.stats(now=now)
-        history = await self._store.history(since=now - WINDOW, until=now + 1)
-        schedules = await self._store.timetable.all()
-        return snapshot(
-            stats,
-            history,
-            schedules,
-            version=VERSION,
-            runner=runner.info.id,
-            problems=runner.problems,
-            limits=runner.limits.over_all,
-            max_waiting=self._max_waiting(runner),
-            declared=self.schedules.declared.keys(),
         )
 
     def _max_waiting(self, runner: Runner) -> dict[str, int]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
+from asyncjobs.diagnose import Finding, diagnose
 from asyncjobs.histogram import merged, percentile
 from asyncjobs.job import State
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
-from asyncjobs.store.base import HistoryBucket, Metric, QueueStats, RunnerStats, Stats
-
-WINDOW = 3_600_000  # ms of history that the percentiles speak of
+from asyncjobs.store.base import HistoryBucket, Metric, QueueStats, RunnerStats
+from asyncjobs.vitals import HOUR, Vitals
 
 
 @record
@@ -95,7 +95,7 @@ class Snapshot:
 
     schedules: all that the store has, in order of name. undeclared: names of those that some code has declared and this process's does
     not. paused_tasks: by name. unknown_tasks: how many jobs no living process
-    knows, by the name of their task.
+    knows, by the name of their task. findings: what `diagnose` has to say.
     """
 
     as_of: int
@@ -108,30 +108,22 @@ class Snapshot:
     paused_tasks: Mapping[str, Pause] = field(default_factory=dict)
     unknown_tasks: Mapping[str, int] = field(default_factory=dict)
     undeclared: frozenset[str] = frozenset()
+    findings: Sequence[Finding] = ()
 
 
-def snapshot(
-    stats: Stats,
-    history: Sequence[HistoryBucket],
-    schedules: Sequence[Schedule],
-    *,
-    version: str,
-    runner: str,
-    problems: Mapping[str, str],
-    limits: Mapping[str, Limits],
-    max_waiting: Mapping[str, int],
-    declared: Collection[str],
-) -> Snapshot:
-    """Put the store's numbers into words. `history` covers WINDOW; `runner` is this process's, `limits` those that it keeps."""
+def snapshot(vitals: Vitals, *, version: str, runner: str) -> Snapshot:
+    """Put the store's numbers into words. `runner` is this process's."""
+    stats, schedules = vitals.stats, vitals.schedules
     living = [one for one in stats.runners if one.alive]
+    recent = [bucket for bucket in vitals.history if bucket.at >= stats.as_of - HOUR]
     queues = [
         _queue(
             name,
             queue,
-            [bucket for bucket in history if bucket.queue == name],
+            [bucket for bucket in recent if bucket.queue == name],
             living,
-            limits.get(name, Limits()),
-            max_waiting.get(name),
+            vitals.limits.get(name, Limits()),
+            vitals.max_waiting.get(name),
             stats.as_of,
         )
         for name, queue in sorted(stats.queues.items())
@@ -146,14 +138,15 @@ def snapshot(
     return Snapshot(
         stats.as_of,
         version,
-        not problems,
-        dict(problems),
+        not vitals.problems,
+        dict(vitals.problems),
         queues,
         processes,
         schedules,
         stats.paused_tasks,
         stats.unknown_tasks,
-        frozenset(one.name for one in schedules if one.declared is not None and one.name not in declared),
+        frozenset(one.name for one in schedules if one.declared is not None and one.name not in vitals.declared),
+        diagnose(vitals),
     )
 
 

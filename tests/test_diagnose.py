@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncjobs import Jobs, Queue
-from asyncjobs.diagnose import DAY, Finding, Rule, Severity, Vitals, diagnose
+from asyncjobs.diagnose import Finding, Rule, Severity, diagnose
 from asyncjobs.job import NewJob, State
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.schedule import Schedule
 from asyncjobs.store.base import HistoryBucket, Metric, QueueStats, RunnerInfo, RunnerStats, Stats
+from asyncjobs.vitals import DAY, Vitals
 from tests.fakes import FakeClock, settled
 
 NOW = 1_800_000_000_000  # a whole minute, 08:00 UTC

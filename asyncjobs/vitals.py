@@ -1,0 +1,39 @@
+"""What one look at the store and at this process gives: the numbers on the page, and what the rules of `diagnose` go by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import field
+
+from asyncjobs.queue import Limits
+from asyncjobs.record import record
+from asyncjobs.schedule import Schedule
+from asyncjobs.store.base import HistoryBucket, Stats
+
+HOUR = 3_600_000  # ms of history, up to now, that the numbers speak of
+DAY = 86_400_000  # ms
+BESIDE = 3_600_000  # ms before and after the same moment a day before
+
+
+def spans(now: int) -> Sequence[tuple[int, int]]:
+    """[since, until) ms of the history that is wanted now."""
+    then = now - DAY
+    return ((then - BESIDE, then + BESIDE), (now - HOUR, now + 1))
+
+
+@record
+class Vitals:
+    """history: of `spans`.
+
+    Of this process: stuck: queue → slots that jobs hold which ignore their cancellation. limits: of the queues that have some over all
+    processes. max_waiting: of those that have one. declared: names of the schedules that its code declares. problems: of its runner.
+    """
+
+    stats: Stats
+    history: Sequence[HistoryBucket] = ()
+    schedules: Sequence[Schedule] = ()
+    stuck: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    max_waiting: Mapping[str, int] = field(default_factory=dict)
+    declared: Collection[str] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
