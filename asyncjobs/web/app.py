@@ -17,10 +17,12 @@ from asyncjobs.errors import NotStarted
 from asyncjobs.stats import Snapshot
 from asyncjobs.web.access import MOUNT_LINE, Auth, Gate, Refused, Visitor
 from asyncjobs.web.api import error_json, stats_json, unreadable_json
+from asyncjobs.web.closed import error_page, refused_page, unreadable_page
 from asyncjobs.web.latest import Latest
+from asyncjobs.web.layout import Place
 from asyncjobs.web.mounting import mounted
 from asyncjobs.web.negotiate import Face, face
-from asyncjobs.web.pages import Place, error_page, refused_page, stats_page, unreadable_page
+from asyncjobs.web.overview import overview
 from asyncjobs.web.source import Source
 from asyncjobs.web.stylesheet import Stylesheet
 
@@ -117,7 +119,7 @@ class Web:
         reading = await self._latest.get()
         html = face(request) is Face.HTML
         if isinstance(reading, Snapshot):
-            return _negotiated(HTMLResponse(stats_page(reading, visitor, place)) if html else stats_json(reading))
+            return _negotiated(HTMLResponse(overview(reading, visitor, place)) if html else stats_json(reading))
         problems = self._problems()
         page = unreadable_page(reading, problems, place) if html else None
         return _negotiated(unreadable_json(reading, problems) if page is None else HTMLResponse(page, 503))

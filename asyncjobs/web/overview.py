@@ -1,4 +1,4 @@
-"""The pages, for a browser without script: the numbers of the JSON in words, and what to say when there are none."""
+"""The overview: the numbers of the JSON in words, for a browser without script."""
 
 from __future__ import annotations
 
@@ -6,28 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from asyncjobs.histogram import BOUNDS
 from asyncjobs.pause import Pause
-from asyncjobs.record import record
 from asyncjobs.schedule import LATE, Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT
-from asyncjobs.version import VERSION
-from asyncjobs.web.access import MOUNT_LINE, Refused, Visitor
-from asyncjobs.web.latest import Unreadable
+from asyncjobs.web.access import MOUNT_LINE, Visitor
+from asyncjobs.web.layout import LIVE, TITLE, Place, box, document, health, moment, named, number_cell, paused, table_of
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import total
 from asyncjobs.web.words import NOTHING, count, counted, date, duration, iso, when
 
-TITLE = "Background jobs"
-LIVE = 5  # seconds between two loads of a page that was asked to keep itself fresh
-
 _BAR, _GAP, _HEIGHT = 6, 1, 24  # of the histograms, in units of their own
 _WIDTH = (len(BOUNDS) + 1) * (_BAR + _GAP)
-
-_AUTH_EXAMPLE = """\
-def auth(request):  # None refuses, "read" shows, ("read", name) says to whom
-    return "read" if request.session.get("is_admin") else None
-
-app.mount("/jobs", jobs.web(auth=auth))"""
 
 _GLOSSARY = (
     ("Waiting", "due, and not begun."),
@@ -46,34 +35,16 @@ _GLOSSARY = (
 )
 
 
-@record
-class Place:
-    """Where a page stands. up: leads from it to the mount, relative, so that no proxy can make a link wrong.
-
-    style: the stylesheet, below the mount. live: the page was asked to keep itself fresh.
-    """
-
-    up: str
-    style: str
-    live: bool = False
-
-    def link(self, path: str, *words: Content) -> Markup:
-        return element("a", *words, href=self.up + path)
-
-
-# --- pages -----------------------------------------------------------------------------------------------------------
-
-
-def stats_page(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
+def overview(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
     """Everything at one moment."""
     badly = "" if snapshot.healthy else f" ({counted(len(snapshot.problems), 'problem', 'problems')})"
-    name = (" · shown to ", _name(visitor.name)) if visitor.name is not None else None
-    return _document(
+    name = (" · shown to ", named(visitor.name)) if visitor.name is not None else None
+    return document(
         place,
         TITLE,
         _as_of(snapshot, place),
         _banner(visitor),
-        _health(snapshot.problems),
+        health(snapshot.problems),
         _queues(snapshot.queues),
         _unknown_tasks(snapshot.unknown_tasks),
         _paused_tasks(snapshot.paused_tasks),
@@ -83,45 +54,6 @@ def stats_page(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         title=TITLE + badly,
         footer=element("p", f"asyncjobs {snapshot.version}", name),
     )
-
-
-def unreadable_page(reading: Unreadable, problems: Mapping[str, str], place: Place) -> str:
-    """There should be numbers, and there are none now."""
-    others = {part: why for part, why in problems.items() if why != reading.reason}
-    return _document(
-        place,
-        TITLE,
-        _box("bad", "▲ There are no numbers now", element("p", reading.reason)),
-        _health(others) if others else None,
-        element("p", place.link("stats", "Try again")),
-        title=f"{TITLE} (no numbers)",
-        footer=element("p", f"asyncjobs {VERSION}"),
-    )
-
-
-def refused_page(refused: Refused, place: Place) -> str:
-    """Not for this visitor. Says how the owner of the app can open it; nothing about the jobs."""
-    how = (
-        element("p", "Without ", element("code", "auth="), " only a person at this machine may look, under a loopback address. "),
-        element("p", "To let others in, name who they are:"),
-        element("pre", element("code", MOUNT_LINE)),
-        element("p", "For example, with Starlette's SessionMiddleware:"),
-        element("pre", element("code", _AUTH_EXAMPLE)),
-    )
-    return _document(
-        place,
-        "Not open to you",
-        element("p", f"You were not let in: {refused.why}."),
-        how if refused.closed else None,
-    )
-
-
-def error_page(title: str, message: str, place: Place) -> str:
-    """Anything else that went wrong with a request."""
-    return _document(place, title, element("p", message), element("p", place.link("stats", "To the numbers")))
-
-
-# --- parts of the stats page -----------------------------------------------------------------------------------------
 
 
 def _as_of(snapshot: Snapshot, place: Place) -> Markup:
@@ -143,14 +75,6 @@ def _banner(visitor: Visitor) -> Content:
         element("code", MOUNT_LINE),
         class_="banner",
     )
-
-
-def _health(problems: Mapping[str, str]) -> Content:
-    if not problems:
-        return element("p", element("span", "●", class_="ok", aria_hidden="true"), " The runner of this process is well.")
-    listed = [(element("dt", part), element("dd", why)) for part, why in problems.items()]
-    heading = f"▲ {counted(len(problems), 'problem', 'problems')} in this process"
-    return _box("bad", heading, element("dl", listed, class_="problems"))
 
 
 def _queues(queues: Sequence[QueueSnapshot]) -> Content:
@@ -192,12 +116,12 @@ def _headline(queue: QueueSnapshot) -> Markup:
 def _depth(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot) -> Markup:
     def cells(queue: QueueSnapshot) -> Content:
         return (
-            _number(f"{count(queue.running)} / {count(queue.slots)}"),
-            _number(count(queue.waiting, more=queue.waiting_more)),
-            _number(duration(queue.latency) if queue.waiting else NOTHING),
-            _number(count(queue.scheduled, more=queue.scheduled_more)),
-            _number(count(queue.retrying)),
-            _number(count(queue.held), warn=queue.held > 0),
+            number_cell(f"{count(queue.running)} / {count(queue.slots)}"),
+            number_cell(count(queue.waiting, more=queue.waiting_more)),
+            number_cell(duration(queue.latency) if queue.waiting else NOTHING),
+            number_cell(count(queue.scheduled, more=queue.scheduled_more)),
+            number_cell(count(queue.retrying)),
+            number_cell(count(queue.held), warn=queue.held > 0),
         )
 
     heads = ("Running / slots", "Waiting", "Oldest waiting", "Scheduled", "Retrying", "Held")
@@ -207,12 +131,12 @@ def _depth(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot) -> Marku
 def _ever(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot) -> Markup:
     def cells(queue: QueueSnapshot) -> Content:
         return (
-            _number(count(queue.enqueued)),
-            _number(count(queue.processed)),
-            _number(count(queue.succeeded)),
-            _number(count(queue.failures)),
-            _number(count(queue.failed)),
-            _number(count(queue.cancelled)),
+            number_cell(count(queue.enqueued)),
+            number_cell(count(queue.processed)),
+            number_cell(count(queue.succeeded)),
+            number_cell(count(queue.failures)),
+            number_cell(count(queue.failed)),
+            number_cell(count(queue.cancelled)),
         )
 
     heads = ("Enqueued", "Processed", "Succeeded", "Failures", "Failed jobs", "Cancelled")
@@ -229,10 +153,10 @@ def _durations(
     def cells(queue: QueueSnapshot) -> Content:
         durations = of(queue)
         return (
-            _number(count(durations.count)),
-            _number(duration(durations.p50)),
-            _number(duration(durations.p95)),
-            _number(duration(durations.p99)),
+            number_cell(count(durations.count)),
+            number_cell(duration(durations.p50)),
+            number_cell(duration(durations.p95)),
+            number_cell(duration(durations.p99)),
             element("td", _bars(durations) if durations.count else NOTHING, class_="number"),
         )
 
@@ -275,12 +199,12 @@ def _steps(queues: Sequence[QueueSnapshot], caption: str, of: Callable[[QueueSna
         element(
             "tr",
             element("th", _step(bucket), scope="row"),
-            [_number(count(of(queue).histogram.get(bucket, 0))) for queue in shown],
+            [number_cell(count(of(queue).histogram.get(bucket, 0))) for queue in shown],
         )
         for bucket in range(min(buckets), max(buckets) + 1)
     ]
-    heads = [element("th", _name(queue.name), scope="col", class_="number") for queue in shown]
-    table = _table(f"{caption}: every step", (element("th", "Took", scope="col"), heads), rows)
+    heads = [element("th", named(queue.name), scope="col", class_="number") for queue in shown]
+    table = table_of(f"{caption}: every step", (element("th", "Took", scope="col"), heads), rows)
     return element("details", element("summary", "Every step in numbers"), table)
 
 
@@ -298,15 +222,15 @@ def _schedules(snapshot: Snapshot) -> Content:
     rows = [
         element(
             "tr",
-            element("th", _name(schedule.name), _schedule_marks(schedule, snapshot), scope="row"),
+            element("th", named(schedule.name), _schedule_marks(schedule, snapshot), scope="row"),
             element("td", when(schedule)),
-            element("td", _paused(schedule.paused) if schedule.paused else _moment(schedule.next_at, "never again")),
-            element("td", _moment(schedule.last_at, "not yet")),
-            element("td", _name(schedule.job.name), " on ", _name(schedule.job.queue)),
+            element("td", paused(schedule.paused) if schedule.paused else moment(schedule.next_at, "never again")),
+            element("td", moment(schedule.last_at, "not yet")),
+            element("td", named(schedule.job.name), " on ", named(schedule.job.queue)),
         )
         for schedule in schedules
     ]
-    return _table("Schedules", heads, rows)
+    return table_of("Schedules", heads, rows)
 
 
 def _schedule_marks(schedule: Schedule, snapshot: Snapshot) -> Content:
@@ -322,28 +246,18 @@ def _schedule_marks(schedule: Schedule, snapshot: Snapshot) -> Content:
 def _unknown_tasks(tasks: Mapping[str, int]) -> Content:
     if not tasks:
         return None
-    listed = [(element("dt", _name(task)), element("dd", counted(number, "job", "jobs"))) for task, number in tasks.items()]
-    return _box("bad", "▲ Tasks that no living process which works their queue knows", element("dl", listed, class_="problems"))
+    listed = [(element("dt", named(task)), element("dd", counted(number, "job", "jobs"))) for task, number in tasks.items()]
+    return box("bad", "▲ Tasks that no living process which works their queue knows", element("dl", listed, class_="problems"))
 
 
 def _paused_tasks(tasks: Mapping[str, Pause]) -> Content:
     if not tasks:
         return None
     rows = [
-        element("tr", element("th", _name(task), scope="row"), element("td", "❚❚ ", _paused(pause)))
+        element("tr", element("th", named(task), scope="row"), element("td", "❚❚ ", paused(pause)))
         for task, pause in tasks.items()
     ]
-    return _table("Paused tasks", [element("th", head, scope="col") for head in ("Task", "State")], rows)
-
-
-def _moment(at: int | None, never: str) -> Content:
-    return never if at is None else element("time", date(at), datetime=iso(at))
-
-
-def _paused(pause: Pause) -> Content:
-    by = (" by ", _name(pause.by)) if pause.by else None
-    why = (": ", _name(pause.why)) if pause.why else None
-    return ("paused since ", _moment(pause.since, NOTHING), by, why)
+    return table_of("Paused tasks", [element("th", head, scope="col") for head in ("Task", "State")], rows)
 
 
 def _processes(processes: Sequence[ProcessSnapshot]) -> Markup:
@@ -353,7 +267,7 @@ def _processes(processes: Sequence[ProcessSnapshot]) -> Markup:
     rows = [
         element(
             "tr",
-            element("th", _name(f"{process.host}:{process.pid}"), " (this one)" if process.this else None, scope="row"),
+            element("th", named(f"{process.host}:{process.pid}"), " (this one)" if process.this else None, scope="row"),
             element(
                 "td", "● alive" if process.alive else "✕ gone; its jobs are taken over", class_=None if process.alive else "warn"
             ),
@@ -363,38 +277,20 @@ def _processes(processes: Sequence[ProcessSnapshot]) -> Markup:
         )
         for process in processes
     ]
-    return _table("Processes", heads, rows)
+    return table_of("Processes", heads, rows)
 
 
 def _taken(process: ProcessSnapshot) -> Content:
     names = sorted({*process.slots, *process.busy})
     if not names:
         return "works no queue, only enqueues"
-    taken = [(_name(name), f" {count(process.busy.get(name, 0))} / {count(process.slots.get(name, 0))}") for name in names]
+    taken = [(named(name), f" {count(process.busy.get(name, 0))} / {count(process.slots.get(name, 0))}") for name in names]
     return [(", " if place else None, one) for place, one in enumerate(taken)]
 
 
 def _glossary() -> Markup:
     terms = [(element("dt", term), element("dd", meaning)) for term, meaning in _GLOSSARY]
     return element("details", element("summary", "What the numbers mean"), element("dl", terms, class_="glossary"))
-
-
-# --- building blocks -------------------------------------------------------------------------------------------------
-
-
-def _document(place: Place, heading: str, *main: Content, title: str | None = None, footer: Content = None) -> str:
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("title", heading if title is None else title),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("meta", name="robots", content="noindex"),
-        element("meta", http_equiv="refresh", content=LIVE) if place.live else None,
-        element("link", rel="stylesheet", href=place.up + place.style),
-    )
-    body = element("body", element("main", element("h1", heading), main), element("footer", footer) if footer else None)
-    return "<!doctype html>\n" + element("html", head, body, lang="en").html + "\n"
 
 
 def _by_queue(
@@ -405,42 +301,17 @@ def _by_queue(
     cells: Callable[[QueueSnapshot], Content],
 ) -> Markup:
     """A table with a row for each queue, and one for all of them when they are several."""
-    rows = [element("tr", element("th", _name(queue.name), _marks(queue), scope="row"), cells(queue)) for queue in queues]
+    rows = [element("tr", element("th", named(queue.name), _marks(queue), scope="row"), cells(queue)) for queue in queues]
     foot = element("tr", element("th", "All queues", scope="row"), cells(all_of_them)) if len(queues) > 1 else None
     titles = [element("th", head, scope="col", class_="number") for head in heads]
-    return _table(caption, (element("th", "Queue", scope="col"), titles), rows, foot)
+    return table_of(caption, (element("th", "Queue", scope="col"), titles), rows, foot)
 
 
 def _marks(queue: QueueSnapshot) -> Content:
     return (
-        element("span", "❚❚ ", _paused(queue.pause), class_="mark") if queue.pause else None,
+        element("span", "❚❚ ", paused(queue.pause), class_="mark") if queue.pause else None,
         element("span", "▲ no process works it", class_="mark warn") if not queue.slots else None,
         element("span", f"{queue.limits.at_once} at once", class_="mark") if queue.limits.at_once is not None else None,
         element("span", f"{queue.limits.rate}", class_="mark") if queue.limits.rate is not None else None,
         element("span", f"{count(queue.max_waiting)} queued at most", class_="mark") if queue.max_waiting is not None else None,
     )
-
-
-def _table(caption: str, heads: Content, rows: Sequence[Markup], foot: Markup | None = None) -> Markup:
-    """A table in a box of its own, which scrolls sideways where the screen is narrow, by keyboard too."""
-    table = element(
-        "table",
-        element("caption", caption),
-        element("thead", element("tr", heads)),
-        element("tbody", rows),
-        element("tfoot", foot) if foot else None,
-    )
-    return element("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
-
-
-def _box(kind: str, heading: str, content: Content) -> Markup:
-    return element("section", element("h2", heading), content, class_=f"box {kind}")
-
-
-def _number(words: str, *, warn: bool = False) -> Markup:
-    return element("td", words, class_="number warn" if warn else "number")
-
-
-def _name(name: str) -> Markup:
-    """A name that others gave: kept apart, so that letters written from the right turn nothing around but themselves."""
-    return element("bdi", name)

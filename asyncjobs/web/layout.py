@@ -1,0 +1,86 @@
+"""What every page shares: its frame and its links, tables and boxes, and how names, moments and pauses are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from asyncjobs.pause import Pause
+from asyncjobs.record import record
+from asyncjobs.web.markup import Content, Markup, element
+from asyncjobs.web.words import NOTHING, counted, date, iso
+
+TITLE = "Background jobs"
+LIVE = 5  # seconds between two loads of a page that was asked to keep itself fresh
+
+
+@record
+class Place:
+    """Where a page stands. up: leads from it to the mount, relative, so that no proxy can make a link wrong.
+
+    style: the stylesheet, below the mount. live: the page was asked to keep itself fresh.
+    """
+
+    up: str
+    style: str
+    live: bool = False
+
+    def link(self, path: str, *words: Content) -> Markup:
+        return element("a", *words, href=self.up + path)
+
+
+def document(place: Place, heading: str, *main: Content, title: str | None = None, footer: Content = None) -> str:
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("title", heading if title is None else title),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="robots", content="noindex"),
+        element("meta", http_equiv="refresh", content=LIVE) if place.live else None,
+        element("link", rel="stylesheet", href=place.up + place.style),
+    )
+    body = element("body", element("main", element("h1", heading), main), element("footer", footer) if footer else None)
+    return "<!doctype html>\n" + element("html", head, body, lang="en").html + "\n"
+
+
+def table_of(caption: str, heads: Content, rows: Sequence[Markup], foot: Markup | None = None) -> Markup:
+    """A table in a box of its own, which scrolls sideways where the screen is narrow, by keyboard too."""
+    table = element(
+        "table",
+        element("caption", caption),
+        element("thead", element("tr", heads)),
+        element("tbody", rows),
+        element("tfoot", foot) if foot else None,
+    )
+    return element("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
+
+
+def box(kind: str, heading: str, content: Content) -> Markup:
+    return element("section", element("h2", heading), content, class_=f"box {kind}")
+
+
+def number_cell(words: str, *, warn: bool = False) -> Markup:
+    return element("td", words, class_="number warn" if warn else "number")
+
+
+def named(name: str) -> Markup:
+    """A name that others gave: kept apart, so that letters written from the right turn nothing around but themselves."""
+    return element("bdi", name)
+
+
+def moment(at: int | None, never: str) -> Content:
+    return never if at is None else element("time", date(at), datetime=iso(at))
+
+
+def paused(pause: Pause) -> Content:
+    by = (" by ", named(pause.by)) if pause.by else None
+    why = (": ", named(pause.why)) if pause.why else None
+    return ("paused since ", moment(pause.since, NOTHING), by, why)
+
+
+def health(problems: Mapping[str, str]) -> Content:
+    if not problems:
+        return element("p", element("span", "●", class_="ok", aria_hidden="true"), " The runner of this process is well.")
+    listed = [(element("dt", part), element("dd", why)) for part, why in problems.items()]
+    heading = f"▲ {counted(len(problems), 'problem', 'problems')} in this process"
+    return box("bad", heading, element("dl", listed, class_="problems"))
