@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from asyncjobs.version import VERSION
 from asyncjobs.web.access import MOUNT_LINE, Refused
 from asyncjobs.web.latest import Unreadable
-from asyncjobs.web.layout import TITLE, Place, box, document, health
-from asyncjobs.web.markup import element
+from asyncjobs.web.layout import TITLE, Place, box, document
+from asyncjobs.web.markup import Content, element
+from asyncjobs.web.words import counted
 
 _AUTH_EXAMPLE = """\
 def auth(request):  # None refuses, "read" shows, ("read", name) says to whom
@@ -24,11 +25,19 @@ def unreadable_page(reading: Unreadable, problems: Mapping[str, str], place: Pla
         place,
         TITLE,
         box("bad", "▲ There are no numbers now", element("p", reading.reason)),
-        health(others) if others else None,
+        _problems(others),
         element("p", place.link("stats", "Try again")),
         title=f"{TITLE} (no numbers)",
         footer=element("p", f"asyncjobs {VERSION}"),
     )
+
+
+def _problems(problems: Mapping[str, str]) -> Content:
+    if not problems:
+        return None
+    listed = [(element("dt", part), element("dd", why)) for part, why in problems.items()]
+    heading = f"▲ {counted(len(problems), 'problem', 'problems')} in this process"
+    return box("bad", heading, element("dl", listed, class_="problems"))
 
 
 def refused_page(refused: Refused, place: Place) -> str:

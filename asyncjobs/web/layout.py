@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from asyncjobs.pause import Pause
 from asyncjobs.record import record
 from asyncjobs.web.markup import Content, Markup, element
-from asyncjobs.web.words import NOTHING, counted, date, iso
+from asyncjobs.web.words import NOTHING, date, iso
 
 TITLE = "Background jobs"
 LIVE = 5  # seconds between two loads of a page that was asked to keep itself fresh
@@ -76,11 +76,3 @@ def paused(pause: Pause) -> Content:
     by = (" by ", named(pause.by)) if pause.by else None
     why = (": ", named(pause.why)) if pause.why else None
     return ("paused since ", moment(pause.since, NOTHING), by, why)
-
-
-def health(problems: Mapping[str, str]) -> Content:
-    if not problems:
-        return element("p", element("span", "●", class_="ok", aria_hidden="true"), " The runner of this process is well.")
-    listed = [(element("dt", part), element("dd", why)) for part, why in problems.items()]
-    heading = f"▲ {counted(len(problems), 'problem', 'problems')} in this process"
-    return box("bad", heading, element("dl", listed, class_="problems"))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from asyncjobs.diagnose import Severity
 from asyncjobs.histogram import BOUNDS
 from asyncjobs.pause import Pause
 from asyncjobs.schedule import LATE, Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT
 from asyncjobs.web.access import MOUNT_LINE, Visitor
-from asyncjobs.web.layout import LIVE, TITLE, Place, box, document, health, moment, named, number_cell, paused, table_of
+from asyncjobs.web.layout import LIVE, TITLE, Place, box, document, moment, named, number_cell, paused, table_of
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import total
 from asyncjobs.web.words import NOTHING, count, counted, date, duration, iso, when
 
 _BAR, _GAP, _HEIGHT = 6, 1, 24  # of the histograms, in units of their own
 _WIDTH = (len(BOUNDS) + 1) * (_BAR + _GAP)
+
+_SHAPES = {Severity.WARN: "▲", Severity.BAD: "✕"}  # so that colour is not the only sign
 
 _GLOSSARY = (
     ("Waiting", "due, and not begun."),
@@ -37,21 +40,19 @@ _GLOSSARY = (
 
 def overview(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
     """Everything at one moment."""
-    badly = "" if snapshot.healthy else f" ({counted(len(snapshot.problems), 'problem', 'problems')})"
     name = (" · shown to ", named(visitor.name)) if visitor.name is not None else None
     return document(
         place,
         TITLE,
         _as_of(snapshot, place),
         _banner(visitor),
-        health(snapshot.problems),
+        _attention(snapshot),
         _queues(snapshot.queues),
-        _unknown_tasks(snapshot.unknown_tasks),
         _paused_tasks(snapshot.paused_tasks),
         _schedules(snapshot),
         _processes(snapshot.processes),
         _glossary(),
-        title=TITLE + badly,
+        title=f"({len(snapshot.findings)}) {TITLE}" if snapshot.findings else TITLE,
         footer=element("p", f"asyncjobs {snapshot.version}", name),
     )
 
@@ -75,6 +76,30 @@ def _banner(visitor: Visitor) -> Content:
         element("code", MOUNT_LINE),
         class_="banner",
     )
+
+
+def _attention(snapshot: Snapshot) -> Markup:
+    """What is wrong, in words; or that nothing is, and how one can tell."""
+    findings = snapshot.findings
+    if not findings:
+        return element("p", element("span", "●", class_="ok", aria_hidden="true"), " Everything is keeping up.", _pace(snapshot))
+    listed = [
+        element(
+            "li", element("span", _SHAPES[one.severity], class_=one.severity.value, aria_hidden="true"), " ", named(one.sentence)
+        )
+        for one in findings
+    ]
+    worst = Severity.BAD if any(one.severity is Severity.BAD for one in findings) else Severity.WARN
+    heading = f"{_SHAPES[worst]} {counted(len(findings), 'thing needs', 'things need')} attention"
+    return box(worst.value, heading, element("ul", listed))
+
+
+def _pace(snapshot: Snapshot) -> str | None:
+    every = total(snapshot.queues)
+    if not every.run.count:
+        return None
+    slowest = f"; 99 % started within {duration(every.wait.p99)} of their time" if every.wait.count else ""
+    return f" {counted(every.run.count, 'attempt', 'attempts')} ended in the last hour{slowest}."
 
 
 def _queues(queues: Sequence[QueueSnapshot]) -> Content:
@@ -241,13 +266,6 @@ def _schedule_marks(schedule: Schedule, snapshot: Snapshot) -> Content:
     if schedule.next_at is not None and schedule.next_at < snapshot.as_of - LATE:
         return element("span", "▲ late: nobody has fired it", class_="mark warn")
     return None
-
-
-def _unknown_tasks(tasks: Mapping[str, int]) -> Content:
-    if not tasks:
-        return None
-    listed = [(element("dt", named(task)), element("dd", counted(number, "job", "jobs"))) for task, number in tasks.items()]
-    return box("bad", "▲ Tasks that no living process which works their queue knows", element("dl", listed, class_="problems"))
 
 
 def _paused_tasks(tasks: Mapping[str, Pause]) -> Content:

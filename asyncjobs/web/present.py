@@ -53,6 +53,9 @@ At the top level also:
     as_of_ms        the same in milliseconds since the epoch
     healthy         true: nothing is wrong with the runner of the process that answers
     problems        part of that runner → what is wrong with it
+    findings        [{rule, severity, queue, sentence, evidence}, ...]: what is wrong in all processes, the most general first; empty while
+                    all is well. rule: its name, for programs; severity: "warn" or "bad"; queue: null where it is not about one;
+                    evidence: the numbers behind it, durations in seconds, times in ms
 
 Without numbers (status 403, 404, 405, 503): {"error": {"code", "message"}}, and with 503 also version, healthy, problems.
 """
@@ -62,6 +65,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
+from asyncjobs.diagnose import Finding
 from asyncjobs.histogram import BOUNDS
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
@@ -88,6 +92,7 @@ def presented(snapshot: Snapshot) -> Fields:
         "as_of_ms": snapshot.as_of,
         "healthy": snapshot.healthy,
         "problems": dict(snapshot.problems),
+        "findings": [_finding(finding) for finding in snapshot.findings],
     }
 
 
@@ -207,6 +212,16 @@ def _schedule(schedule: Schedule, undeclared: frozenset[str]) -> Fields:
         "fired": schedule.fired,
         "paused": _pause(schedule.paused),
         "undeclared": schedule.name in undeclared,
+    }
+
+
+def _finding(finding: Finding) -> Fields:
+    return {
+        "rule": finding.rule.value,
+        "severity": finding.severity.value,
+        "queue": finding.queue,
+        "sentence": finding.sentence,
+        "evidence": dict(finding.evidence),
     }
 
 

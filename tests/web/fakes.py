@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from asyncjobs.diagnose import Finding, Rule, Severity
 from asyncjobs.job import NewJob
 from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
@@ -48,6 +49,13 @@ def a_schedule(name: str = "nightly", **facts: Any) -> Schedule:
             **facts,
         }
     )
+
+
+def a_finding(sentence: str = "mail is falling behind.", **facts: Any) -> Finding:
+    given: dict[str, Any] = {
+        "rule": Rule.TOO_FEW_SLOTS, "severity": Severity.WARN, "queue": "mail", "sentence": sentence, "evidence": {"needs": 7, "oldest": 90.5},
+    }  # fmt: skip
+    return Finding(**{**given, **facts})
 
 
 def a_snapshot(*queues: QueueSnapshot, **facts: Any) -> Snapshot:

@@ -12,7 +12,7 @@ from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.web import present
 from asyncjobs.web.app import web_app
-from tests.web.fakes import AS_OF, FakeSource, a_process, a_queue, a_schedule, a_snapshot, durations
+from tests.web.fakes import AS_OF, FakeSource, a_finding, a_process, a_queue, a_schedule, a_snapshot, durations
 
 NUMBERS = {
     "enqueued", "processed", "succeeded", "failures", "failed", "dead", "cancelled", "waiting", "waiting_more", "busy",
@@ -29,6 +29,7 @@ TOP = NUMBERS | {
     "as_of_ms",
     "healthy",
     "problems",
+    "findings",
 }
 DURATIONS = {"count", "p50", "p95", "p99", "histogram"}
 SCHEDULE = {
@@ -142,6 +143,16 @@ async def test_not_started_says_how_to_start(browse: Any) -> None:
     data = answer.json()
     assert data["error"] == {"code": "not_started", "message": str(NotStarted())}
     assert (data["healthy"], data["problems"], data["version"]) == (False, {"runner": str(NotStarted())}, "0.1.0")
+
+
+async def test_what_is_wrong_comes_with_its_evidence(browse: Any) -> None:
+    data = await read(browse, FakeSource(a_snapshot(MAIL, findings=[a_finding()])))
+    assert data["findings"] == [
+        {
+            "rule": "too few slots", "severity": "warn", "queue": "mail", "sentence": "mail is falling behind.",
+            "evidence": {"needs": 7, "oldest": 90.5},
+        }
+    ]  # fmt: skip
 
 
 async def test_an_unavailable_store_is_told_in_words_with_the_problems_of_this_process(browse: Any) -> None:

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from asyncjobs.diagnose import Severity
 from asyncjobs.errors import NotStarted, StoreUnavailable
 from asyncjobs.job import NewJob
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.web.app import web_app
-from tests.web.fakes import AS_OF, FakeSource, a_process, a_queue, a_schedule, a_snapshot, durations
+from tests.web.fakes import AS_OF, FakeSource, a_finding, a_process, a_queue, a_schedule, a_snapshot, durations
 from tests.web.html import Page
 
 HTML = {"accept": "text/html"}
@@ -83,16 +84,32 @@ async def test_before_the_first_job_the_page_says_so(browse: Any) -> None:
     assert "0 / 3" in idle.by_tag["td"]
 
 
-async def test_a_degraded_process_says_what_is_wrong_first(browse: Any) -> None:
-    page = await look(browse, FakeSource(a_snapshot(a_queue(), problems={"store": "the disk is full", "janitor": "TypeError"})))
-    assert page.title == "Background jobs (2 problems)"
-    assert page.text.index("2 problems in this process") < page.text.index("the disk is full") < page.text.index("Queues now")
-    assert "is well" not in page.text
+async def test_what_is_wrong_is_said_first_and_in_the_title(browse: Any) -> None:
+    findings = [a_finding("store: the disk is full", severity=Severity.BAD), a_finding("mail needs about 7 slots, and has 5.")]
+    page = await look(browse, FakeSource(a_snapshot(a_queue(), findings=findings)))
+    assert page.title == "(2) Background jobs"
+    assert page.by_tag["li"] == ["✕ store: the disk is full", "▲ mail needs about 7 slots, and has 5."]
+    assert page.text.index("✕ 2 things need attention") < page.text.index("Queues now")
+    assert "keeping up" not in page.text
 
 
-async def test_a_healthy_process_says_so(browse: Any) -> None:
+async def test_the_box_of_what_is_wrong_has_the_look_of_the_worst(browse: Any) -> None:
+    for severity, shape in ((Severity.WARN, "▲"), (Severity.BAD, "✕")):
+        page = await look(browse, FakeSource(a_snapshot(findings=[a_finding(), a_finding(severity=severity)])))
+        assert f"{shape} 2 things need attention" in page.by_tag["h2"]
+        assert {"class": f"box {severity}"} in [given for tag, given in page.tags if tag == "section"]
+    one = await look(browse, FakeSource(a_snapshot(findings=[a_finding()])))
+    assert "▲ 1 thing needs attention" in one.by_tag["h2"]
+
+
+async def test_while_all_is_well_the_page_says_so_and_by_what_it_tells(browse: Any) -> None:
     page = await look(browse, FakeSource())
-    assert "The runner of this process is well." in page.text
+    assert (
+        "● Everything is keeping up. 1 attempt ended in the last hour; 99 % started within 1 ms of their time."
+        in page.by_tag["p"]
+    )
+    quiet = await look(browse, FakeSource(a_snapshot(a_queue(wait=durations(), run=durations()))))
+    assert "● Everything is keeping up." in quiet.by_tag["p"]
     assert [page.title] == page.by_tag["h1"] == ["Background jobs"]
 
 
@@ -105,11 +122,10 @@ async def test_processes_are_shown_with_what_they_do_and_whether_they_live(brows
     assert second.startswith("shop-1:99✕ gone; its jobs are taken overworks no queue, only enqueues")
 
 
-async def test_limits_over_all_processes_and_unknown_tasks_are_shown(browse: Any) -> None:
+async def test_limits_over_all_processes_are_shown(browse: Any) -> None:
     queue = a_queue("mail", limits=Limits(3, Rate.of("100/min")), max_waiting=500)
-    page = await look(browse, FakeSource(a_snapshot(queue, unknown_tasks={"old.task": 12})))
+    page = await look(browse, FakeSource(a_snapshot(queue)))
     assert "mail3 at once100/min500 queued at most" in page.by_tag["th"]
-    assert "▲ Tasks that no living process which works their queue knowsold.task12 jobs" in page.text
 
 
 async def test_schedules_are_shown_with_their_next_time_or_who_paused_them(browse: Any) -> None:
@@ -174,7 +190,7 @@ async def test_hostile_names_and_reasons_change_no_tag(browse: Any, hostile: str
                 version=text,
                 schedules=(schedule,),
                 paused_tasks={text: Pause(AS_OF, text, text)},
-                unknown_tasks={text: 1},
+                findings=[a_finding(text)],
             )
         )
 
