@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
@@ -12,7 +13,7 @@ from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
-from asyncjobs.store.base import HistoryBucket, Metric, QueueStats, RunnerStats
+from asyncjobs.store.base import HISTORY_STEP, HistoryBucket, Metric, QueueStats, RunnerStats
 from asyncjobs.vitals import HOUR, Vitals
 
 
@@ -37,6 +38,15 @@ class Durations:
 
 
 @record
+class Minute:
+    """Attempts that ended in the HISTORY_STEP that begins at `at` (ms): well, and not."""
+
+    at: int
+    succeeded: int
+    failures: int
+
+
+@record
 class QueueSnapshot:
     """One queue.
 
@@ -45,6 +55,7 @@ class QueueSnapshot:
     others of the key come first, or it must run alone). limits: over all processes, as this one has them, as max_waiting. slots: of all living processes together. waiting_more, scheduled_more: there are more than the number says.
     processed = succeeded + failures: attempts that ended by themselves, since the store was made. failed: jobs that
     failed for good. latency: seconds that the longest-waiting due job has waited. wait: from due to start. run: of attempts.
+    minutes: of the last hour, oldest first, the last one still going on.
     """
 
     name: str
@@ -68,6 +79,7 @@ class QueueSnapshot:
     wait: Durations
     run: Durations
     max_waiting: int | None = None
+    minutes: Sequence[Minute] = ()
 
     @property
     def paused(self) -> bool:
@@ -183,7 +195,19 @@ def _queue(
         wait=Durations.of(bucket.wait for bucket in history),
         run=Durations.of(bucket.run for bucket in history),
         max_waiting=max_waiting,
+        minutes=_minutes(history, as_of),
     )
+
+
+def _minutes(history: Sequence[HistoryBucket], as_of: int) -> list[Minute]:
+    ended: defaultdict[int, Counter[Metric]] = defaultdict(Counter)
+    for bucket in history:
+        ended[bucket.at].update(bucket.counts)
+    last = as_of - as_of % HISTORY_STEP
+    return [
+        Minute(at, ended[at][Metric.SUCCEEDED], ended[at][Metric.FAILURES])
+        for at in range(last - HOUR + HISTORY_STEP, last + 1, HISTORY_STEP)
+    ]
 
 
 def _seconds(milliseconds: float | None) -> float | None:

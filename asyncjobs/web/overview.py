@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from asyncjobs.diagnose import Severity
+from asyncjobs.diagnose import Finding, Rule, Severity
 from asyncjobs.histogram import BOUNDS
 from asyncjobs.pause import Pause
 from asyncjobs.schedule import LATE, Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT
 from asyncjobs.web.access import MOUNT_LINE, Visitor
+from asyncjobs.web.chart import bars, histogram, per_minute, share, spark, step
 from asyncjobs.web.layout import LIVE, TITLE, Place, box, document, moment, named, number_cell, paused, table_of
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import total
-from asyncjobs.web.words import NOTHING, count, counted, date, duration, iso, when
-
-_BAR, _GAP, _HEIGHT = 6, 1, 24  # of the histograms, in units of their own
-_WIDTH = (len(BOUNDS) + 1) * (_BAR + _GAP)
+from asyncjobs.web.words import NOTHING, clock, count, counted, date, duration, iso, when
 
 _SHAPES = {Severity.WARN: "▲", Severity.BAD: "✕"}  # so that colour is not the only sign
+
+_RANKS = {Severity.BAD: 0, Severity.WARN: 1}
+_WORDS = {  # of a queue, where the rule's own name says less
+    Rule.NO_WORKER: "nobody works it",
+    Rule.SLOWER: "behind",
+    Rule.MORE_ARRIVE: "behind",
+    Rule.TOO_FEW_SLOTS: "behind",
+    Rule.GLOBAL_LIMIT: "at its limit",
+    Rule.RATE: "at its rate",
+    Rule.MANY_FAIL: "failing",
+}
 
 _GLOSSARY = (
     ("Waiting", "due, and not begun."),
@@ -47,7 +56,7 @@ def overview(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         _as_of(snapshot, place),
         _banner(visitor),
         _attention(snapshot),
-        _queues(snapshot.queues),
+        _queues(snapshot.queues, snapshot.findings),
         _paused_tasks(snapshot.paused_tasks),
         _schedules(snapshot),
         _processes(snapshot.processes),
@@ -102,19 +111,43 @@ def _pace(snapshot: Snapshot) -> str | None:
     return f" {counted(every.run.count, 'attempt', 'attempts')} ended in the last hour{slowest}."
 
 
-def _queues(queues: Sequence[QueueSnapshot]) -> Content:
+def _queues(queues: Sequence[QueueSnapshot], findings: Sequence[Finding]) -> Content:
     if not any(queue.enqueued for queue in queues):
         empty = element("p", "No queue has had a job yet. The first one is one line away: ", class_="empty")
         line = element("pre", element("code", "await jobs.enqueue(send_welcome, user_id=user_id)"))
-        return (empty, line, _depth(queues, total(queues)) if queues else None)
+        return (empty, line, _depth(queues, total(queues), findings) if queues else None)
     all_of_them = total(queues)
     return (
         _headline(all_of_them),
-        _depth(queues, all_of_them),
-        _ever(queues, all_of_them),
-        _durations(queues, all_of_them, "Time from due to start, last hour", "Starts", lambda queue: queue.wait),
-        _durations(queues, all_of_them, "Run time of attempts, last hour", "Attempts", lambda queue: queue.run),
+        _charts(all_of_them),
+        _depth(queues, all_of_them, findings),
+        element(
+            "details",
+            element("summary", "More about the queues"),
+            _ever(queues, all_of_them),
+            _each_minute(all_of_them),
+            _durations(queues, all_of_them, "Time from due to start, last hour", "Starts", lambda queue: queue.wait),
+            _durations(queues, all_of_them, "Run time of attempts, last hour", "Attempts", lambda queue: queue.run),
+        ),
     )
+
+
+def _charts(queue: QueueSnapshot) -> Markup:
+    """Of all queues: what ended when, and how late it had begun."""
+    well, badly = sum(one.succeeded for one in queue.minutes), sum(one.failures for one in queue.minutes)
+    ended = f"{count(well)} succeeded · {count(badly)} failed"
+    starts = f"p50 {duration(queue.wait.p50)} · p95 {duration(queue.wait.p95)}"
+    return element(
+        "div",
+        _chart("Finished per minute", ended, per_minute(queue.minutes) if well or badly else None),
+        _chart("Time from due to start", starts, histogram(queue.wait) if queue.wait.count else None),
+        class_="charts",
+    )
+
+
+def _chart(heading: str, note: str, drawing: Markup | None) -> Markup:
+    title = element("h2", heading, " ", element("span", note if drawing else "last hour", class_="note"))
+    return element("section", title, drawing or element("p", "None in the last hour.", class_="empty"))
 
 
 def _headline(queue: QueueSnapshot) -> Markup:
@@ -138,19 +171,44 @@ def _headline(queue: QueueSnapshot) -> Markup:
     )
 
 
-def _depth(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot) -> Markup:
+def _depth(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot, findings: Sequence[Finding]) -> Markup:
+    """Worst first."""
+    wrong = {finding.queue: finding for finding in findings if finding.queue is not None}
+
     def cells(queue: QueueSnapshot) -> Content:
         return (
-            number_cell(f"{count(queue.running)} / {count(queue.slots)}"),
+            element("td", _state(queue, wrong.get(queue.name)) if queue.name else None),
+            element("td", share(queue.running, queue.slots), f"{count(queue.running)} / {count(queue.slots)}", class_="number"),
             number_cell(count(queue.waiting, more=queue.waiting_more)),
             number_cell(duration(queue.latency) if queue.waiting else NOTHING),
             number_cell(count(queue.scheduled, more=queue.scheduled_more)),
             number_cell(count(queue.retrying)),
             number_cell(count(queue.held), warn=queue.held > 0),
+            number_cell(duration(queue.wait.p95)),
+            element(
+                "td",
+                spark(queue.minutes) if any(one.succeeded or one.failures for one in queue.minutes) else NOTHING,
+                class_="number",
+            ),
         )
 
-    heads = ("Running / slots", "Waiting", "Oldest waiting", "Scheduled", "Retrying", "Held")
-    return _by_queue("Queues now", heads, queues, all_of_them, cells)
+    def worst(queue: QueueSnapshot) -> tuple[int, float, str]:
+        finding = wrong.get(queue.name)
+        return (_RANKS[finding.severity] if finding else len(_RANKS), -queue.latency, queue.name)
+
+    heads = ("Running / slots", "Waiting", "Oldest waiting", "Scheduled", "Retrying", "Held", "Start p95", "Finished, last hour")
+    return _by_queue("Queues", heads, sorted(queues, key=worst), all_of_them, cells, "State")
+
+
+def _state(queue: QueueSnapshot, finding: Finding | None) -> Content:
+    if queue.pause:
+        return element("span", "❚❚ paused", class_="muted")
+    if finding is None:
+        busy = queue.running or queue.waiting
+        return element("span", "● keeping up", class_="ok") if busy else element("span", "○ idle", class_="muted")
+    return element(
+        "span", f"{_SHAPES[finding.severity]} {_WORDS.get(finding.rule, finding.rule.value)}", class_=finding.severity.value
+    )
 
 
 def _ever(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot) -> Markup:
@@ -168,6 +226,22 @@ def _ever(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot) -> Markup
     return _by_queue("Since the store was made", heads, queues, all_of_them, cells)
 
 
+def _each_minute(all_of_them: QueueSnapshot) -> Content:
+    rows = [
+        element(
+            "tr", element("th", clock(one.at), scope="row"), number_cell(count(one.succeeded)), number_cell(count(one.failures))
+        )
+        for one in all_of_them.minutes
+        if one.succeeded or one.failures
+    ]
+    heads = (
+        element("th", "UTC", scope="col"),
+        [element("th", head, scope="col", class_="number") for head in ("Succeeded", "Failed")],
+    )
+    table = table_of("Finished in each minute of the last hour", heads, rows)
+    return element("details", element("summary", "Minute by minute"), table) if rows else None
+
+
 def _durations(
     queues: Sequence[QueueSnapshot],
     all_of_them: QueueSnapshot,
@@ -182,7 +256,7 @@ def _durations(
             number_cell(duration(durations.p50)),
             number_cell(duration(durations.p95)),
             number_cell(duration(durations.p99)),
-            element("td", _bars(durations) if durations.count else NOTHING, class_="number"),
+            element("td", bars(durations) if durations.count else NOTHING, class_="number"),
         )
 
     if not of(all_of_them).count:
@@ -192,30 +266,6 @@ def _durations(
     return (_by_queue(caption, heads, queues, all_of_them, cells), _steps(queues, caption, of))
 
 
-def _bars(durations: Durations) -> Markup:
-    """The histogram as a drawing; who can't see it is told the same numbers."""
-    counted_ = [(bucket, durations.histogram.get(bucket, 0)) for bucket in range(len(BOUNDS) + 1)]
-    highest = max(number for _, number in counted_)
-    drawn, told = [], []
-    for bucket, number in counted_:
-        if number:
-            height = max(round(_HEIGHT * number / highest, 1), 1)  # one job in a million is seen too
-            drawn.append(
-                element(
-                    "rect",
-                    element("title", f"{_step(bucket)}: {count(number)}"),
-                    x=bucket * (_BAR + _GAP),
-                    y=f"{_HEIGHT - height:g}",
-                    width=_BAR,
-                    height=f"{height:g}",
-                )
-            )
-            told.append(f"{_step(bucket)}: {count(number)}")
-    floor = element("path", d=f"M0 {_HEIGHT + 0.5}H{_WIDTH}")
-    shape = f"0 0 {_WIDTH} {_HEIGHT + 1}"
-    return element("svg", drawn, floor, class_="bars", viewBox=shape, role="img", aria_label="; ".join(told))
-
-
 def _steps(queues: Sequence[QueueSnapshot], caption: str, of: Callable[[QueueSnapshot], Durations]) -> Markup:
     """Every count of the histograms, as a table that is folded away."""
     shown = [queue for queue in queues if of(queue).count]
@@ -223,7 +273,7 @@ def _steps(queues: Sequence[QueueSnapshot], caption: str, of: Callable[[QueueSna
     rows = [
         element(
             "tr",
-            element("th", _step(bucket), scope="row"),
+            element("th", step(bucket), scope="row"),
             [number_cell(count(of(queue).histogram.get(bucket, 0))) for queue in shown],
         )
         for bucket in range(min(buckets), max(buckets) + 1)
@@ -231,12 +281,6 @@ def _steps(queues: Sequence[QueueSnapshot], caption: str, of: Callable[[QueueSna
     heads = [element("th", named(queue.name), scope="col", class_="number") for queue in shown]
     table = table_of(f"{caption}: every step", (element("th", "Took", scope="col"), heads), rows)
     return element("details", element("summary", "Every step in numbers"), table)
-
-
-def _step(bucket: int) -> str:
-    if bucket >= len(BOUNDS):
-        return f"over {duration(BOUNDS[-1] / 1000)}"
-    return f"to {duration(BOUNDS[bucket] / 1000)}"
 
 
 def _schedules(snapshot: Snapshot) -> Content:
@@ -317,11 +361,15 @@ def _by_queue(
     queues: Sequence[QueueSnapshot],
     all_of_them: QueueSnapshot,
     cells: Callable[[QueueSnapshot], Content],
+    *words: str,
 ) -> Markup:
-    """A table with a row for each queue, and one for all of them when they are several."""
+    """A table with a row for each queue, and one for all of them when they are several. words: heads of columns that hold no numbers, first."""
     rows = [element("tr", element("th", named(queue.name), _marks(queue), scope="row"), cells(queue)) for queue in queues]
     foot = element("tr", element("th", "All queues", scope="row"), cells(all_of_them)) if len(queues) > 1 else None
-    titles = [element("th", head, scope="col", class_="number") for head in heads]
+    titles = [
+        *(element("th", word, scope="col") for word in words),
+        *(element("th", head, scope="col", class_="number") for head in heads),
+    ]
     return table_of(caption, (element("th", "Queue", scope="col"), titles), rows, foot)
 
 

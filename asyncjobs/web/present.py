@@ -26,6 +26,8 @@ At the top level, over all queues, and again in each value of `queues`, of that 
         histogram   [{"le": seconds, "count": how many took no longer}, ...], cumulative, always with the same bounds;
                     the last has le null and counts them all
     run             from start to end, of the attempts that ended in the last hour; as `wait`
+    minutes         [{at_ms, succeeded, failures}, ...]: attempts that ended in each minute of the last hour, oldest first; the last one is still
+                    going on
 
 In each value of `queues` also:
 
@@ -70,7 +72,7 @@ from asyncjobs.histogram import BOUNDS
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
-from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
+from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.version import VERSION
 from asyncjobs.web.latest import Unreadable
 from asyncjobs.web.words import iso, when
@@ -134,6 +136,10 @@ def total(queues: Sequence[QueueSnapshot]) -> QueueSnapshot:
         latency=max((queue.latency for queue in queues), default=0.0),
         wait=Durations.of(queue.wait.histogram for queue in queues),
         run=Durations.of(queue.run.histogram for queue in queues),
+        minutes=[
+            Minute(of_all[0].at, sum(one.succeeded for one in of_all), sum(one.failures for one in of_all))
+            for of_all in zip(*(queue.minutes for queue in queues), strict=True)
+        ],
     )
 
 
@@ -157,6 +163,7 @@ def _numbers(queue: QueueSnapshot) -> Fields:
         "latency": queue.latency,
         "wait": _durations(queue.wait),
         "run": _durations(queue.run),
+        "minutes": [{"at_ms": one.at, "succeeded": one.succeeded, "failures": one.failures} for one in queue.minutes],
     }
 
 

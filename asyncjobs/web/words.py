@@ -32,6 +32,11 @@ def date(milliseconds: int) -> str:
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M:%S} UTC"
 
 
+def clock(milliseconds: int) -> str:
+    """19:20; of the day in UTC"""
+    return f"{moment(milliseconds):%H:%M}"
+
+
 def count(number: int, *, more: bool = False) -> str:
     """1,234; with `more`, 10,000+"""
     return f"{number:,}+" if more else f"{number:,}"

@@ -9,7 +9,7 @@ from asyncjobs.diagnose import Finding, Rule, Severity
 from asyncjobs.job import NewJob
 from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
-from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
+from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
 
 AS_OF = 1_795_548_031_042  # 24 November 2026, 19:20:31.042 UTC
 
@@ -19,12 +19,19 @@ def durations(histogram: Mapping[int, int] | None = None) -> Durations:
     return Durations.of([histogram or {}])
 
 
+def minutes(*ended: tuple[int, int]) -> list[Minute]:
+    """The last hour; (succeeded, failures) of its last minutes, before which nothing ended."""
+    last = AS_OF - AS_OF % 60_000
+    every = [(0, 0)] * (60 - len(ended)) + list(ended)
+    return [Minute(last - 60_000 * (59 - place), *one) for place, one in enumerate(every)]
+
+
 def a_queue(name: str = "default", **numbers: Any) -> QueueSnapshot:
     """A queue that has finished one job, unless told otherwise."""
     given: dict[str, Any] = {
         "name": name, "waiting": 0, "waiting_more": False, "running": 0, "scheduled": 0, "scheduled_more": False,
         "retrying": 0, "held": 0, "pause": None, "limits": Limits(), "slots": 10, "enqueued": 1, "processed": 1, "succeeded": 1, "failures": 0,
-        "failed": 0, "cancelled": 0, "latency": 0.0, "wait": durations({0: 1}), "run": durations({3: 1}),
+        "failed": 0, "cancelled": 0, "latency": 0.0, "wait": durations({0: 1}), "run": durations({3: 1}), "minutes": minutes(),
     }  # fmt: skip
     return QueueSnapshot(**{**given, **numbers})
 

@@ -12,11 +12,11 @@ from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.web import present
 from asyncjobs.web.app import web_app
-from tests.web.fakes import AS_OF, FakeSource, a_finding, a_process, a_queue, a_schedule, a_snapshot, durations
+from tests.web.fakes import AS_OF, FakeSource, a_finding, a_process, a_queue, a_schedule, a_snapshot, durations, minutes
 
 NUMBERS = {
     "enqueued", "processed", "succeeded", "failures", "failed", "dead", "cancelled", "waiting", "waiting_more", "busy",
-    "scheduled", "scheduled_more", "retries", "held", "slots", "latency", "wait", "run",
+    "scheduled", "scheduled_more", "retries", "held", "slots", "latency", "wait", "run", "minutes",
 }  # fmt: skip
 TOP = NUMBERS | {
     "queues",
@@ -70,7 +70,7 @@ async def test_the_names_are_those_that_are_promised(browse: Any) -> None:
         | PROCESS
         | SCHEDULE
         | {"since", "since_ms", "by", "why"}
-        | {"le", "error", "code", "message"}
+        | {"le", "error", "code", "message", "at_ms", "rule", "severity", "queue", "sentence", "evidence"}
     ),
 )
 def test_every_name_is_explained_where_the_names_are_made(name: str) -> None:
@@ -79,7 +79,7 @@ def test_every_name_is_explained_where_the_names_are_made(name: str) -> None:
 
 async def test_a_queue_shows_every_number_of_its_snapshot(browse: Any) -> None:
     mail = (await read(browse, FakeSource(a_snapshot(MAIL, WEB))))["queues"]["mail"]
-    del mail["wait"], mail["run"]
+    del mail["wait"], mail["run"], mail["minutes"]
     assert mail == {
         "enqueued": 900, "processed": 700, "succeeded": 640, "failures": 60, "failed": 4, "dead": 4, "cancelled": 1,
         "waiting": 10_000, "waiting_more": True, "busy": 3, "scheduled": 40, "scheduled_more": False, "retries": 7, "held": 2,
@@ -91,7 +91,7 @@ async def test_a_queue_shows_every_number_of_its_snapshot(browse: Any) -> None:
 
 async def test_the_totals_add_the_queues_up_and_latency_is_the_longest(browse: Any) -> None:
     data = await read(browse, FakeSource(a_snapshot(MAIL, WEB)))
-    assert {name: data[name] for name in NUMBERS - {"wait", "run"}} == {
+    assert {name: data[name] for name in NUMBERS - {"wait", "run", "minutes"}} == {
         "enqueued": 901, "processed": 701, "succeeded": 641, "failures": 60, "failed": 4, "dead": 4, "cancelled": 3,
         "waiting": 10_005, "waiting_more": True, "busy": 4, "scheduled": 42, "scheduled_more": True, "retries": 8, "held": 3,
         "slots": 15, "latency": 372.1,
@@ -143,6 +143,17 @@ async def test_not_started_says_how_to_start(browse: Any) -> None:
     data = answer.json()
     assert data["error"] == {"code": "not_started", "message": str(NotStarted())}
     assert (data["healthy"], data["problems"], data["version"]) == (False, {"runner": str(NotStarted())}, "0.1.0")
+
+
+async def test_what_ended_in_each_minute_adds_up(browse: Any) -> None:
+    queues = [a_queue("a", minutes=minutes((1, 0), (3, 1))), a_queue("b", minutes=minutes((2, 5)))]
+    data = await read(browse, FakeSource(a_snapshot(*queues)))
+    last = {"at_ms": AS_OF - AS_OF % 60_000, "succeeded": 5, "failures": 6}
+    assert (len(data["minutes"]), data["minutes"][-1]) == (60, last)
+    assert data["queues"]["a"]["minutes"][-2:] == [
+        {"at_ms": last["at_ms"] - 60_000, "succeeded": 1, "failures": 0},
+        {"at_ms": last["at_ms"], "succeeded": 3, "failures": 1},
+    ]
 
 
 async def test_what_is_wrong_comes_with_its_evidence(browse: Any) -> None:

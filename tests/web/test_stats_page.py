@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from asyncjobs.diagnose import Severity
+from asyncjobs.diagnose import Rule, Severity
 from asyncjobs.errors import NotStarted, StoreUnavailable
 from asyncjobs.job import NewJob
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.web.app import web_app
-from tests.web.fakes import AS_OF, FakeSource, a_finding, a_process, a_queue, a_schedule, a_snapshot, durations
+from tests.web.fakes import AS_OF, FakeSource, a_finding, a_process, a_queue, a_schedule, a_snapshot, durations, minutes
 from tests.web.html import Page
 
 HTML = {"accept": "text/html"}
@@ -31,9 +31,9 @@ async def test_the_page_shows_the_numbers_as_people_say_them(browse: Any) -> Non
     )  # fmt: skip
     page = await look(browse, FakeSource(a_snapshot(mail)))
     numbers = page.by_tag["td"]
-    assert numbers[:6] == ["3 / 5", "10,000+", "3 min 4 s", "1,234", "7", "2"]
-    assert numbers[6:12] == ["1,480,000", "4,321", "4,000", "321", "9", "6"]
-    assert numbers[12:16] == ["1,000", "75 ms", "98 ms", "100 ms"]
+    assert numbers[:9] == ["● keeping up", "3 / 5", "10,000+", "3 min 4 s", "1,234", "7", "2", "98 ms", "–"]
+    assert numbers[9:15] == ["1,480,000", "4,321", "4,000", "321", "9", "6"]
+    assert numbers[15:19] == ["1,000", "75 ms", "98 ms", "100 ms"]
     assert "24 November 2026, 19:20:31 UTC" in page.by_tag["time"]
 
 
@@ -48,17 +48,52 @@ async def test_the_page_is_sound_for_who_cannot_see_it(browse: Any) -> None:
     assert all(given.get("tabindex") == "0" and given.get("aria-label") for given in boxes)
     drawings = [given for tag, given in page.tags if tag == "svg"]
     assert drawings
-    assert all(given.get("role") == "img" and given.get("aria-label") for given in drawings)
+    for given in drawings:  # told in words, or said by the numbers beside it
+        assert (given.get("role") == "img" and given.get("aria-label")) or given["aria-hidden"] == "true"
 
 
 async def test_a_histogram_is_drawn_told_and_folded_out_in_numbers(browse: Any) -> None:
     queue = a_queue(wait=durations({1: 3, 3: 1, 22: 12}), run=durations())
     page = await look(browse, FakeSource(a_snapshot(queue)))
-    (drawing,) = [given for tag, given in page.tags if tag == "svg"]
+    (drawing,) = [given for tag, given in page.tags if tag == "svg" and given["class"] == "bars"]
     assert drawing["aria-label"] == "to 2 ms: 3; to 10 ms: 1; over 1 d: 12"
-    assert len(page.by_tag["rect"]) == 3
     steps = [row for row in page.by_tag["tr"] if row.startswith(("to ", "over "))]
     assert (steps[0], steps[1], steps[2], steps[-1], len(steps)) == ("to 2 ms3", "to 5 ms0", "to 10 ms1", "over 1 d12", 22)
+
+
+async def test_the_queues_stand_worst_first_each_with_its_state_in_a_word(browse: Any) -> None:
+    queues = (
+        a_queue("calm"), a_queue("busy", running=1), a_queue("late", waiting=1, latency=9.0), a_queue("off", pause=Pause(AS_OF)),
+        a_queue("mail", waiting=5, latency=3.0), a_queue("gone", slots=0, waiting=1),
+    )  # fmt: skip
+    findings = [
+        a_finding(),
+        a_finding(queue="gone", rule=Rule.NO_WORKER, severity=Severity.BAD),
+        a_finding(queue=None, rule=Rule.PROBLEM, severity=Severity.BAD),
+    ]
+    page = await look(browse, FakeSource(a_snapshot(*queues, findings=findings)))
+    assert [named for named in page.by_tag["bdi"] if "falling" not in named][:6] == [
+        "gone",
+        "mail",
+        "late",
+        "busy",
+        "calm",
+        "off",
+    ]
+    states = [cell for cell in page.by_tag["td"] if cell[:1] in {"●", "○", "▲", "✕", "❚"}]
+    assert states[:6] == ["✕ nobody works it", "▲ behind", "● keeping up", "● keeping up", "○ idle", "❚❚ paused"]
+
+
+async def test_what_ended_when_is_drawn_and_stands_in_a_table(browse: Any) -> None:
+    mail, web = a_queue("mail", minutes=minutes((3, 1), (0, 0), (5, 0))), a_queue("web", minutes=minutes((2, 0)))
+    page = await look(browse, FakeSource(a_snapshot(mail, web)))
+    labels = [given["aria-label"] for tag, given in page.tags if tag == "svg" and given["class"] == "chart"]
+    assert labels[0] == "10 succeeded and 1 failed; the most in one minute were 7, at 19:20"
+    assert "Finished per minute 10 succeeded · 1 failed" in page.by_tag["h2"]
+    assert [row for row in page.by_tag["tr"] if row.startswith("19:")] == ["19:1831", "19:2070"]
+    still = await look(browse, FakeSource(a_snapshot(a_queue(wait=durations()))))
+    assert still.by_tag["h2"][:2] == ["Finished per minute last hour", "Time from due to start last hour"]
+    assert still.text.count("None in the last hour.") == 2
 
 
 async def test_several_queues_have_a_row_for_all_of_them_and_one_has_not(browse: Any) -> None:
@@ -82,6 +117,7 @@ async def test_before_the_first_job_the_page_says_so(browse: Any) -> None:
     assert "No queue has had a job yet" in nothing.text
     assert "No queue has had a job yet" in idle.text
     assert "0 / 3" in idle.by_tag["td"]
+    assert "○ idle" in idle.by_tag["td"]
 
 
 async def test_what_is_wrong_is_said_first_and_in_the_title(browse: Any) -> None:
@@ -89,7 +125,7 @@ async def test_what_is_wrong_is_said_first_and_in_the_title(browse: Any) -> None
     page = await look(browse, FakeSource(a_snapshot(a_queue(), findings=findings)))
     assert page.title == "(2) Background jobs"
     assert page.by_tag["li"] == ["✕ store: the disk is full", "▲ mail needs about 7 slots, and has 5."]
-    assert page.text.index("✕ 2 things need attention") < page.text.index("Queues now")
+    assert page.text.index("✕ 2 things need attention") < page.text.index("Finished per minute")
     assert "keeping up" not in page.text
 
 
@@ -180,7 +216,7 @@ async def test_the_page_loads_itself_only_when_asked_to(browse: Any) -> None:
 async def test_hostile_names_and_reasons_change_no_tag(browse: Any, hostile: str) -> None:
     def source(text: str) -> FakeSource:
         process = a_process(host=text, version=text, slots={text: 1}, busy={text: 1})
-        queues = (a_queue(text, pause=Pause(AS_OF, text, text), slots=0), a_queue("b"))
+        queues = (a_queue(text, pause=Pause(AS_OF, text, text), slots=0, latency=9.0), a_queue("b"))
         schedule = a_schedule(text, paused=Pause(AS_OF, text, text), job=NewJob("", text, text, 0))
         return FakeSource(
             a_snapshot(
