@@ -59,8 +59,8 @@ from asyncjobs.task import PLAIN, Call, Configured, Task
 from asyncjobs.unique import Unique
 from asyncjobs.version import VERSION
 from asyncjobs.vitals import Vitals, spans
-from asyncjobs.web.access import Auth
-from asyncjobs.web.app import web_app
+from asyncjobs.web.auth import Auth
+from asyncjobs.web.opening import open_web
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -649,7 +649,7 @@ class Jobs:
         with a name: ("read", "ada"). Without it only a browser on this very machine may look. The runner's life is not the
         page's: give the app `lifespan=jobs.lifespan` as well.
         """
-        return web_app(self, auth=auth, monotonic=self._clock.monotonic)
+        return open_web(self, auth=auth, clock=self._clock)
 
     # --- what handles need -------------------------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ TYPES_ONLY = {
     ("key", "uuid.UUID"): "the class of a value that is read; none is made",
     ("jobs", "starlette.types.ASGIApp"): "what Jobs.web() returns",
 }
-LOCAL_IMPORTS_IN = ("store.opening",)  # a store is imported when its address is given
+LOCAL_IMPORTS_IN = ("store.opening", "web.opening")  # stores and the page are loaded when they are asked for
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,9 @@ def faults(sources: Mapping[str, str]) -> list[str]:
             if one.is_for_types:
                 found.append(f"{where} imports {one.what} under TYPE_CHECKING, which hides an edge; turn the edge round instead")
             if one.is_local and not is_in(module, LOCAL_IMPORTS_IN):
-                found.append(f"{where} imports {one.what} inside a function, which hides an edge; only store.opening does that")
+                found.append(
+                    f"{where} imports {one.what} inside a function, which hides an edge; only {' and '.join(LOCAL_IMPORTS_IN)} do that"
+                )
             if one.what.startswith("."):
                 found.append(f"{where} imports {one.what} relatively; write the whole name")
             elif one.what.split(".")[0] == "asyncjobs":

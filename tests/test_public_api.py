@@ -97,3 +97,9 @@ assert not os.path.exists("never-made.db")
 
 def test_importing_and_configuring_opens_no_file_starts_no_thread_and_configures_no_logging(tmp_path: object) -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", IMPORT], check=True, cwd=str(tmp_path))
+
+
+def test_who_serves_no_page_does_not_load_it() -> None:
+    program = "import sys; from asyncjobs import Jobs; jobs = Jobs('memory:'); print('asyncjobs.web.app' in sys.modules); jobs.web(); print('asyncjobs.web.app' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["False", "True"]

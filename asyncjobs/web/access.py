@@ -5,21 +5,17 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
-from typing import Literal
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from asyncjobs.errors import ConfigurationError
 from asyncjobs.record import record
+from asyncjobs.web.auth import Auth
 
 logger = logging.getLogger("asyncjobs.web")
-
-Answer = Literal["read", "act"] | tuple[Literal["read", "act"], str] | None
-Auth = Callable[[Request], Answer | Awaitable[Answer]]
 
 MOUNT_LINE = 'app.mount("/jobs", jobs.web(auth=...))'
 

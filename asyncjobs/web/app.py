@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from asyncjobs.clock import SystemClock
 from asyncjobs.errors import NotStarted
 from asyncjobs.stats import Snapshot
-from asyncjobs.web.access import MOUNT_LINE, Auth, Gate, Refused, Visitor
+from asyncjobs.web.access import MOUNT_LINE, Gate, Refused, Visitor
 from asyncjobs.web.api import error_json, stats_json, unreadable_json
+from asyncjobs.web.auth import Auth
 from asyncjobs.web.closed import error_page, refused_page, unreadable_page
 from asyncjobs.web.latest import Latest
 from asyncjobs.web.layout import Place
