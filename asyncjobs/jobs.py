@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -642,14 +642,15 @@ class Jobs:
                 raise
             raise TimeoutError(f"queue {queue!r} still runs jobs after {timeout:g} s; it stays paused") from None
 
-    def web(self, *, auth: Auth | None = None) -> ASGIApp:
+    def web(self, *, auth: Auth | None = None, redact: Collection[str] = ()) -> ASGIApp:
         """The page and its JSON, to be mounted: `app.mount("/jobs", jobs.web())` serves /jobs/stats and /jobs/health.
 
         auth: a function (`def` or `async def`) of the request that returns None (nobody), "read", "act", or one of these
-        with a name: ("read", "ada"). Without it only a browser on this very machine may look. The runner's life is not the
-        page's: give the app `lifespan=jobs.lifespan` as well.
+        with a name: ("read", "ada"). Without it only a browser on this very machine may look. redact: names of arguments, and
+        of what is in arguments, results and meta, whose values are shown nowhere, beside those that say that they are secret
+        (password, token, ...). The runner's life is not the page's: give the app `lifespan=jobs.lifespan` as well.
         """
-        return open_web(self, auth=auth, clock=self._clock)
+        return open_web(self, auth=auth, redact=redact, clock=self._clock)
 
     # --- what handles need -------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import logging
 import re
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -141,3 +142,21 @@ def is_loopback(address: str) -> bool:
         return False
     mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None  # is_loopback knows these only since Python 3.13
     return (ip if mapped is None else mapped).is_loopback
+
+
+def why_not_same_origin(request: Request) -> str | None:
+    """Why this request may have been made by a page of somebody else's, in the name of who looks at ours; None when it was not.
+
+    Browsers say where a request was made, in Sec-Fetch-Site; where they don't (plain HTTP elsewhere than on this machine), in
+    Origin. What says neither is no browser of these years: it is believed where it carries no cookie, which a browser would send along.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return None if site == "same-origin" else f"it was made by another site (Sec-Fetch-Site: {site})"
+    origin = request.headers.get("origin")
+    if origin is None:
+        return "it carries a cookie, and doesn't say where it was made" if "cookie" in request.headers else None
+    host = request.headers.get("host")
+    if urlsplit(origin).netloc.lower() == (host or "").lower():
+        return None
+    return f"it was made by a page of {origin}, not of {host}"

@@ -7,13 +7,26 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
+from asyncjobs.explain import Explanation
+from asyncjobs.job import Job
 from asyncjobs.stats import Snapshot
+from asyncjobs.store.base import Page
 from asyncjobs.web.latest import Unreadable
 from asyncjobs.web.present import Fields, presented, presented_error, presented_unreadable
+from asyncjobs.web.present_job import presented_job, presented_page
+from asyncjobs.web.redact import Redaction
 
 
 def stats_json(snapshot: Snapshot) -> Response:
     return _answer(presented(snapshot), 200)
+
+
+def job_list_json(page: Page, now: int, redaction: Redaction) -> Response:
+    return _answer(presented_page(page, now, redaction), 200)
+
+
+def job_json(job: Job, why: Explanation | None, now: int, redaction: Redaction) -> Response:
+    return _answer(presented_job(job, why, now, redaction), 200)
 
 
 def unreadable_json(reading: Unreadable, problems: Mapping[str, str]) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -12,28 +12,32 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from asyncjobs.clock import SystemClock
-from asyncjobs.errors import NotStarted
-from asyncjobs.stats import Snapshot
+from asyncjobs.clock import Clock, SystemClock
+from asyncjobs.errors import ConfigurationError, NotStarted
 from asyncjobs.web.access import MOUNT_LINE, Gate, Refused, Visitor
-from asyncjobs.web.api import error_json, stats_json, unreadable_json
+from asyncjobs.web.api import error_json, job_json, job_list_json, stats_json, unreadable_json
 from asyncjobs.web.auth import Auth
 from asyncjobs.web.closed import error_page, refused_page, unreadable_page
-from asyncjobs.web.latest import Latest
+from asyncjobs.web.job_list import LIMIT, Filters, job_list
+from asyncjobs.web.job_page import job_page
+from asyncjobs.web.latest import Latest, Unreadable, read
 from asyncjobs.web.layout import Place
 from asyncjobs.web.mounting import mounted
 from asyncjobs.web.negotiate import Face, face
 from asyncjobs.web.overview import overview
+from asyncjobs.web.redact import Redaction
 from asyncjobs.web.source import Source
 from asyncjobs.web.stylesheet import Stylesheet
 
 logger = logging.getLogger("asyncjobs.web")
 
+Route = Callable[[Request, Place], Awaitable[Response]]
+
 METHODS = ("GET", "HEAD")
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -44,16 +48,16 @@ HEADERS: Mapping[str, str] = {
 _OURS = frozenset({name.lower() for name in HEADERS} | {"content-length", "content-type", "vary"})
 
 
-def web_app(source: Source, *, auth: Auth | None = None, monotonic: Callable[[], float] | None = None) -> ASGIApp:
+def web_app(source: Source, *, auth: Auth | None = None, redact: Collection[str] = (), clock: Clock | None = None) -> ASGIApp:
     """An ASGI app with `stats` and `health`, for any mount point.
 
     auth: asked with each request for the numbers, a `def` (in a thread) or `async def` of the Starlette Request. Returns None
         (refused), "read", "act", or one of these with a name: ("read", name). May raise Starlette's HTTPException instead,
         to send to a login. Without it only a person at this machine may look.
-    monotonic: seconds of a clock that never steps back.
-    Raises ConfigurationError for an `auth` that is no function. `health` and the stylesheet are open to everyone.
+    redact: names of values that no page shows, beside those that say by themselves that they are secret.
+    Raises ConfigurationError for an `auth` that is no function, and a `redact` that is no names. `health` and the stylesheet are open to everyone.
     """
-    return Web(source, Gate(auth), SystemClock().monotonic if monotonic is None else monotonic)
+    return Web(source, Gate(auth), Redaction(redact), SystemClock() if clock is None else clock)
 
 
 class Web:
@@ -63,16 +67,20 @@ class Web:
     an `auth` wants; and 404 and 405 from a bare Router go to the outer app, past our headers.
     """
 
-    def __init__(self, source: Source, gate: Gate, monotonic: Callable[[], float]) -> None:
+    def __init__(self, source: Source, gate: Gate, redaction: Redaction, clock: Clock) -> None:
         self._source = source
         self._gate = gate
-        self._latest = Latest(source, monotonic)
+        self._redaction = redaction
+        self._clock = clock
+        self._latest = Latest(source, clock.monotonic)
         self._style = Stylesheet()
         self._told: frozenset[str] = frozenset()  # the parts that were ill at the last health; written by _health
         self._routes = {
             "": self._home,
             "/": self._home,
-            "/stats": self._stats,
+            "/stats": self._guarded(self._stats),
+            "/stats/jobs": self._guarded(self._jobs),
+            "/stats/job": self._guarded(self._job),
             "/health": self._health,
             f"/{self._style.path}": self._stylesheet,
         }
@@ -105,25 +113,68 @@ class Web:
     async def _home(self, request: Request, place: Place) -> Response:
         return Response(status_code=307, headers={"Location": place.up + "stats"})
 
-    async def _stats(self, request: Request, place: Place) -> Response:
-        try:
-            visitor = await self._gate.judge(request)
-        except HTTPException as answer:
-            response = _error(request, place, answer.status_code, str(answer.detail))
-            response.headers.update({name: value for name, value in (answer.headers or {}).items() if name.lower() not in _OURS})
-            return response
-        if isinstance(visitor, Refused):
-            return _refused(request, place, visitor)
-        return await self._numbers(request, place, visitor)
+    def _guarded(self, show: Callable[[Request, Place, Visitor], Awaitable[Response]]) -> Route:
+        """For those who may look."""
 
-    async def _numbers(self, request: Request, place: Place, visitor: Visitor) -> Response:
+        async def judged(request: Request, place: Place) -> Response:
+            try:
+                visitor = await self._gate.judge(request)
+            except HTTPException as answer:
+                response = _error(request, place, answer.status_code, str(answer.detail))
+                response.headers.update(
+                    {name: value for name, value in (answer.headers or {}).items() if name.lower() not in _OURS}
+                )
+                return response
+            if isinstance(visitor, Refused):
+                return _refused(request, place, visitor)
+            return await show(request, place, visitor)
+
+        return judged
+
+    async def _stats(self, request: Request, place: Place, visitor: Visitor) -> Response:
         reading = await self._latest.get()
-        html = face(request) is Face.HTML
-        if isinstance(reading, Snapshot):
-            return _negotiated(HTMLResponse(overview(reading, visitor, place)) if html else stats_json(reading))
+        if isinstance(reading, Unreadable):
+            return self._unreadable(request, place, reading)
+        if face(request) is Face.HTML:
+            return _negotiated(HTMLResponse(overview(reading, visitor, place)))
+        return _negotiated(stats_json(reading))
+
+    async def _jobs(self, request: Request, place: Place, visitor: Visitor) -> Response:
+        filters, now = Filters.of(request.query_params), self._clock.now()
+        asked = self._source.list(
+            state=filters.state, queue=filters.queue, task=filters.task, error=filters.error,
+            limit=LIMIT, after=request.query_params.get("after"),
+        )  # fmt: skip
+        try:
+            page = await read(asked)
+        except ConfigurationError as error:
+            return _error(request, place, 400, str(error))
+        if isinstance(page, Unreadable):
+            return self._unreadable(request, place, page)
+        if face(request) is Face.HTML:
+            return _negotiated(HTMLResponse(job_list(page, filters, now, self._redaction, place)))
+        return _negotiated(job_list_json(page, now, self._redaction))
+
+    async def _job(self, request: Request, place: Place, visitor: Visitor) -> Response:
+        id, now = request.query_params.get("id", ""), self._clock.now()
+        job = await read(self._source.get(id))
+        why = None if job is None or isinstance(job, Unreadable) else await read(self._source.explain(id))
+        for reading in (job, why):
+            if isinstance(reading, Unreadable):
+                return self._unreadable(request, place, reading)
+        if job is None or isinstance(job, Unreadable) or isinstance(why, Unreadable):
+            return _error(
+                request, place, 404, f"There is no job {id!r}: it was never put in, or has been removed since it ended."
+            )
+        if face(request) is Face.HTML:
+            return _negotiated(HTMLResponse(job_page(job, why, now, self._redaction, place)))
+        return _negotiated(job_json(job, why, now, self._redaction))
+
+    def _unreadable(self, request: Request, place: Place, reading: Unreadable) -> Response:
         problems = self._problems()
-        page = unreadable_page(reading, problems, place) if html else None
-        return _negotiated(unreadable_json(reading, problems) if page is None else HTMLResponse(page, 503))
+        if face(request) is Face.HTML:
+            return _negotiated(HTMLResponse(unreadable_page(reading, problems, place), 503))
+        return _negotiated(unreadable_json(reading, problems))
 
     async def _health(self, request: Request, place: Place) -> Response:
         """Whether this process does its duty, and not a word more: it is open to everyone. Reads nothing, waits for nothing."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from asyncjobs.errors import AsyncJobsError, NotStarted, StoreUnavailable
+from asyncjobs.errors import AsyncJobsError, ConfigurationError, NotStarted, StoreUnavailable
 from asyncjobs.record import record
 from asyncjobs.stats import Snapshot
 from asyncjobs.web.source import Source
 
 logger = logging.getLogger("asyncjobs.web")
+T = TypeVar("T")
 
 KEEP = 1.0  # seconds that one reading serves everyone; people don't read faster, and scrapers come every 10 s and more
 
@@ -57,15 +59,18 @@ class Latest:
 
     async def _read(self) -> None:
         before = self._reading
-        self._reading = await _reading(self._source)
+        self._reading = await read(self._source.stats())
         self._read_at = self._monotonic()
         if isinstance(self._reading, Unreadable) and self._reading != before:
             logger.warning("the stats can't be read: %s", self._reading.reason)
 
 
-async def _reading(source: Source) -> Reading:
+async def read(asked: Awaitable[T]) -> T | Unreadable:
+    """What a source answers, or why it can't. A ConfigurationError, which is about what was asked, comes through."""
     try:
-        return await source.stats()
+        return await asked
+    except ConfigurationError:
+        raise
     except NotStarted as error:  # between `started` and here, or while it starts
         return Unreadable("not_started", str(error))
     except StoreUnavailable as error:  # its sentence speaks to who enqueues; here only the reason holds

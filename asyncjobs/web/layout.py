@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from urllib.parse import urlencode
 
 from asyncjobs.pause import Pause
 from asyncjobs.record import record
@@ -13,22 +15,39 @@ TITLE = "Background jobs"
 LIVE = 5  # seconds between two loads of a page that was asked to keep itself fresh
 
 
+class Section(StrEnum):
+    """What the pages are about; where each begins, below the mount."""
+
+    OVERVIEW = "stats"
+    JOBS = "stats/jobs"
+
+
+_SECTIONS = {Section.OVERVIEW: "Overview", Section.JOBS: "Jobs"}
+
+
 @record
 class Place:
     """Where a page stands. up: leads from it to the mount, relative, so that no proxy can make a link wrong.
 
-    style: the stylesheet, below the mount. live: the page was asked to keep itself fresh.
+    style: the stylesheet, below the mount. live: the page was asked to keep itself fresh. acts: who looks may act. did: what was done
+    just before, to be said.
     """
 
     up: str
     style: str
     live: bool = False
+    acts: bool = False
+    did: Markup | None = None
 
-    def link(self, path: str, *words: Content) -> Markup:
-        return element("a", *words, href=self.up + path)
+    def link(self, path: str, *words: Content, query: Mapping[str, str] | None = None) -> Markup:
+        asked = "?" + urlencode(query, errors="replace") if query else ""
+        return element("a", *words, href=self.up + path + asked)
 
 
-def document(place: Place, heading: str, *main: Content, title: str | None = None, footer: Content = None) -> str:
+def document(
+    place: Place, heading: str, *main: Content, title: str | None = None, footer: Content = None, here: Section | None = None
+) -> str:
+    """A whole page. here: its section, for who was let in; None shows no way to the others."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -39,8 +58,21 @@ def document(place: Place, heading: str, *main: Content, title: str | None = Non
         element("meta", http_equiv="refresh", content=LIVE) if place.live else None,
         element("link", rel="stylesheet", href=place.up + place.style),
     )
-    body = element("body", element("main", element("h1", heading), main), element("footer", footer) if footer else None)
+    body = element(
+        "body",
+        _ways(place, here) if here is not None else None,
+        element("main", place.did, element("h1", heading), main),
+        element("footer", footer) if footer else None,
+    )
     return "<!doctype html>\n" + element("html", head, body, lang="en").html + "\n"
+
+
+def _ways(place: Place, here: Section) -> Markup:
+    links = [
+        element("a", words, href=place.up + section, aria_current="page" if section is here else None)
+        for section, words in _SECTIONS.items()
+    ]
+    return element("nav", links, aria_label="Sections")
 
 
 def table_of(caption: str, heads: Content, rows: Sequence[Markup], foot: Markup | None = None) -> Markup:

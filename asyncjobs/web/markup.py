@@ -8,7 +8,7 @@ from typing import Union
 
 from asyncjobs.record import record
 
-_VOID = frozenset({"br", "hr", "link", "meta"})
+_VOID = frozenset({"br", "hr", "input", "link", "meta"})
 
 
 @record

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from starlette.types import ASGIApp
 
 from asyncjobs.clock import Clock
@@ -9,8 +11,8 @@ from asyncjobs.web.auth import Auth
 from asyncjobs.web.source import Source
 
 
-def open_web(source: Source, *, auth: Auth | None, clock: Clock) -> ASGIApp:
+def open_web(source: Source, *, auth: Auth | None, redact: Collection[str], clock: Clock) -> ASGIApp:
     """See `Jobs.web`."""
     from asyncjobs.web.app import web_app
 
-    return web_app(source, auth=auth, monotonic=clock.monotonic)
+    return web_app(source, auth=auth, redact=redact, clock=clock)

@@ -12,7 +12,7 @@ from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT
 from asyncjobs.web.access import MOUNT_LINE, Visitor
 from asyncjobs.web.chart import bars, histogram, per_minute, share, spark, step
-from asyncjobs.web.layout import LIVE, TITLE, Place, box, document, moment, named, number_cell, paused, table_of
+from asyncjobs.web.layout import LIVE, TITLE, Place, Section, box, document, moment, named, number_cell, paused, table_of
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import total
 from asyncjobs.web.words import NOTHING, clock, count, counted, date, duration, iso, when
@@ -63,6 +63,7 @@ def overview(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         _glossary(),
         title=f"({len(snapshot.findings)}) {TITLE}" if snapshot.findings else TITLE,
         footer=element("p", f"asyncjobs {snapshot.version}", name),
+        here=Section.OVERVIEW,
     )
 
 

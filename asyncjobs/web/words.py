@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from asyncjobs.cron import Cron
 from asyncjobs.errors import ConfigurationError
@@ -65,6 +68,12 @@ def duration(seconds: float | None) -> str:
     if minutes < 24 * 60:
         return _two(minutes, 60, "h", "min")
     return _two(round(seconds / 3600), 24, "d", "h")
+
+
+def preview(values: Mapping[str, Any], most: int) -> str:
+    """to="ada@example.org", n=7; cut where it gets long"""
+    text = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def when(schedule: Schedule) -> str:

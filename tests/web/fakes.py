@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from asyncjobs.clock import SystemClock
 from asyncjobs.diagnose import Finding, Rule, Severity
-from asyncjobs.job import NewJob
+from asyncjobs.explain import Explanation
+from asyncjobs.job import Job, NewJob, Policy, State
 from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
+from asyncjobs.store.base import Page
 
 AS_OF = 1_795_548_031_042  # 24 November 2026, 19:20:31.042 UTC
 
@@ -75,26 +78,59 @@ def a_snapshot(*queues: QueueSnapshot, **facts: Any) -> Snapshot:
 
 
 class FakeSource:
-    """Answers with `answer`, or raises it. `reads` counts the calls."""
+    """Answers with `answer` and with `jobs`, or raises the answer. `reads` counts the calls; `asked` is what was asked of a list last."""
 
-    def __init__(self, answer: Snapshot | Exception | None = None, *, started: bool = True) -> None:
+    def __init__(self, answer: Snapshot | Exception | None = None, *, jobs: Sequence[Job] = (), started: bool = True) -> None:
         self.answer: Snapshot | Exception = a_snapshot(a_queue()) if answer is None else answer
+        self.jobs = jobs
+        self.why: Explanation | None = None
+        self.next: str | None = None
         self.problems: Mapping[str, str] = {}
         self.started = started
         self.reads = 0
+        self.asked: dict[str, Any] = {}
 
-    async def stats(self) -> Snapshot:
+    def _read(self) -> Snapshot:
         self.reads += 1
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
+    async def stats(self) -> Snapshot:
+        return self._read()
 
-class FakeMonotonic:
-    """A clock that moves when told."""
+    async def list(self, **asked: Any) -> Page:
+        self._read()
+        self.asked = asked
+        return Page(self.jobs, self.next)
+
+    async def get(self, id: str) -> Job | None:
+        self._read()
+        return next((job for job in self.jobs if job.id == id), None)
+
+    async def explain(self, id: str) -> Explanation | None:
+        self._read()
+        return self.why
+
+
+class FakeWatch(SystemClock):
+    """A clock at AS_OF, whose other one moves when told."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.seconds = 1000.0
 
-    def __call__(self) -> float:
+    def now(self) -> int:
+        return AS_OF
+
+    def monotonic(self) -> float:
         return self.seconds
+
+
+def a_job(id: str = "01890000-0000-7000-8000-00000000000a", **facts: Any) -> Job:
+    given: dict[str, Any] = {
+        "name": "send_email", "queue": "mail", "state": State.QUEUED, "args": '{"args":[],"kwargs":{"to":"ada@example.org"}}',
+        "meta": "{}", "priority": 1, "policy": Policy(max_attempts=8), "survives": "power", "enqueued_at": AS_OF - 60_000,
+        "scheduled_at": AS_OF - 60_000, "run_at": AS_OF - 60_000,
+    }  # fmt: skip
+    return Job(id, **{**given, **facts})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-_VOID = {"meta", "link", "br", "hr"}
+_VOID = {"meta", "link", "br", "hr", "input"}
 
 
 class Page(HTMLParser):

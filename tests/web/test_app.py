@@ -13,7 +13,7 @@ from tests.web.fakes import FakeSource
 from tests.web.html import Page
 
 HTML = {"accept": "text/html"}
-CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
 async def answers(browse: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from asyncjobs.errors import StoreUnavailable
 from asyncjobs.stats import Snapshot
 from asyncjobs.web.app import web_app
 from asyncjobs.web.latest import Latest
-from tests.web.fakes import FakeMonotonic, FakeSource
+from tests.web.fakes import FakeSource, FakeWatch
 
 
 class SlowSource(FakeSource):
@@ -31,8 +31,8 @@ class SlowSource(FakeSource):
 
 
 async def test_one_reading_serves_everyone_for_a_second(browse: Any) -> None:
-    source, clock = FakeSource(), FakeMonotonic()
-    client = browse(web_app(source, monotonic=clock))
+    source, clock = FakeSource(), FakeWatch()
+    client = browse(web_app(source, clock=clock))
     await client.get("/stats")
     clock.seconds += 0.99
     await client.get("/stats", headers={"accept": "text/html"})
@@ -44,7 +44,7 @@ async def test_one_reading_serves_everyone_for_a_second(browse: Any) -> None:
 
 async def test_requests_at_the_same_time_share_one_reading(browse: Any) -> None:
     source = SlowSource()
-    client = browse(web_app(source, monotonic=FakeMonotonic()))
+    client = browse(web_app(source, clock=FakeWatch()))
     answers: list[int] = []
 
     async def get() -> None:
@@ -59,8 +59,8 @@ async def test_requests_at_the_same_time_share_one_reading(browse: Any) -> None:
 
 
 async def test_a_reading_that_took_long_still_serves_those_who_waited_for_it() -> None:
-    source, clock = SlowSource(), FakeMonotonic()
-    latest = Latest(source, clock)
+    source, clock = SlowSource(), FakeWatch()
+    latest = Latest(source, clock.monotonic)
     async with anyio.create_task_group() as group:
         for _ in range(3):
             group.start_soon(latest.get)
@@ -72,7 +72,7 @@ async def test_a_reading_that_took_long_still_serves_those_who_waited_for_it() -
 
 async def test_a_reader_that_is_cancelled_hands_its_turn_to_the_next() -> None:
     source = SlowSource()
-    latest = Latest(source, FakeMonotonic())
+    latest = Latest(source, FakeWatch().monotonic)
     first = asyncio.create_task(latest.get())
     second = asyncio.create_task(latest.get())
     await source.reading.wait()
@@ -83,9 +83,9 @@ async def test_a_reader_that_is_cancelled_hands_its_turn_to_the_next() -> None:
 
 
 async def test_a_failed_reading_is_kept_no_longer_than_a_good_one(browse: Any) -> None:
-    source, clock = FakeSource(), FakeMonotonic()
+    source, clock = FakeSource(), FakeWatch()
     good, source.answer = source.answer, StoreUnavailable("busy")
-    client = browse(web_app(source, monotonic=clock))
+    client = browse(web_app(source, clock=clock))
     assert [(await client.get("/stats")).status_code for _ in range(3)] == [503] * 3
     assert source.reads == 1
     source.answer = good
@@ -95,15 +95,15 @@ async def test_a_failed_reading_is_kept_no_longer_than_a_good_one(browse: Any) -
 
 async def test_a_jobs_that_was_stopped_is_known_at_once(browse: Any) -> None:
     source = FakeSource()
-    client = browse(web_app(source, monotonic=FakeMonotonic()))
+    client = browse(web_app(source, clock=FakeWatch()))
     assert (await client.get("/stats")).status_code == 200
     source.started = False
     assert (await client.get("/stats")).status_code == 503
 
 
 async def test_why_the_numbers_cannot_be_read_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    clock = FakeMonotonic()
-    latest = Latest(FakeSource(StoreUnavailable("disk full")), clock)
+    clock = FakeWatch()
+    latest = Latest(FakeSource(StoreUnavailable("disk full")), clock.monotonic)
     with caplog.at_level(logging.WARNING, "asyncjobs.web"):
         for _ in range(3):
             await latest.get()
@@ -112,7 +112,7 @@ async def test_why_the_numbers_cannot_be_read_is_logged_once(caplog: pytest.LogC
 
 
 def test_the_same_app_serves_on_one_event_loop_after_another() -> None:
-    clock = FakeMonotonic()
+    clock = FakeWatch()
 
     async def twice(latest: Latest, source: SlowSource) -> None:
         tasks = [asyncio.create_task(latest.get()) for _ in range(2)]  # the second waits, which ties a lock to its loop
@@ -122,7 +122,7 @@ def test_the_same_app_serves_on_one_event_loop_after_another() -> None:
         await asyncio.gather(*tasks)
 
     source = SlowSource()
-    latest = Latest(source, clock)
+    latest = Latest(source, clock.monotonic)
     asyncio.run(twice(latest, source))
     clock.seconds += 5
     source.reading, source.let_go = anyio.Event(), anyio.Event()

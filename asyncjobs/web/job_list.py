@@ -1,0 +1,104 @@
+"""The jobs, newest first, by state, queue, task and error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from asyncjobs.job import Job, State
+from asyncjobs.record import record
+from asyncjobs.store.base import Page
+from asyncjobs.web.layout import Place, Section, document, moment, named, number_cell, table_of
+from asyncjobs.web.markup import Content, Markup, element
+from asyncjobs.web.redact import Redaction
+from asyncjobs.web.words import NOTHING, preview
+
+LIMIT = 50  # jobs of one page
+_PREVIEW = 96  # characters of its arguments
+
+SHAPES = {  # so that colour is not the only sign
+    "queued": "○", "scheduled": "◷", "held": "❚❚", "retrying": "▲", "running": "◐", "cancelling": "◐",
+    "succeeded": "✓", "failed": "✕", "cancelled": "–",
+}  # fmt: skip
+_LOOKS = {"retrying": "warn", "failed": "bad", "succeeded": "ok", "held": "warn"}
+
+
+@record
+class Filters:
+    """What was asked for; None asks nothing."""
+
+    state: str | None = None
+    queue: str | None = None
+    task: str | None = None
+    error: str | None = None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Filters:
+        return cls(*(query.get(name) or None for name in ("state", "queue", "task", "error")))
+
+    def given(self) -> dict[str, str]:
+        """Those that ask for something, by name."""
+        return {name: value for name in ("state", "queue", "task", "error") if (value := getattr(self, name)) is not None}
+
+
+def job_list(page: Page, filters: Filters, now: int, redaction: Redaction, place: Place) -> str:
+    """One page of them."""
+    rows = [_row(job, now, redaction, place) for job in page.jobs]
+    heads = [element("th", head, scope="col") for head in ("Job", "Task", "State", "Queue")]
+    heads += [element("th", "Attempt", scope="col", class_="number")]
+    heads += [element("th", head, scope="col") for head in ("Put in", "Arguments", "Error")]
+    found = table_of("Jobs, newest first", heads, rows) if rows else _none(filters, place)
+    return document(place, "Jobs", _form(filters, place), found, _turn(page, filters, place), here=Section.JOBS)
+
+
+def job_link(id: str, place: Place, *words: Content) -> Markup:
+    """To one job. Its id is no part of the path: it may be any text, and a path has words that mean something."""
+    return place.link("stats/job", *(words or (named(id),)), query={"id": id})
+
+
+def state_mark(view: str) -> Markup:
+    return element("span", f"{SHAPES[view]} {view}", class_=_LOOKS.get(view))
+
+
+def _row(job: Job, now: int, redaction: Redaction, place: Place) -> Markup:
+    return element(
+        "tr",
+        element("th", job_link(job.id, place), scope="row"),
+        element("td", named(job.name)),
+        element("td", state_mark(job.view(now))),
+        element("td", named(job.queue)),
+        number_cell(f"{job.attempt} / {job.policy.max_attempts}"),
+        element("td", moment(job.enqueued_at, NOTHING)),
+        element("td", element("code", preview(redaction.arguments(job.args), _PREVIEW))),
+        element("td", named(job.error.type) if job.error else None),
+    )
+
+
+def _form(filters: Filters, place: Place) -> Markup:
+    """By GET, so that what is looked for has an address."""
+    states = [element("option", "any", value="")]
+    states += [element("option", state.value, value=state.value, selected=filters.state == state) for state in State]
+    fields = [
+        element(
+            "label", name.capitalize(), " ", element("input", name=name, value=filters.given().get(name, ""), autocomplete="off")
+        )
+        for name in ("queue", "task", "error")
+    ]
+    return element(
+        "form",
+        element("label", "State ", element("select", states, name="state")),
+        fields,
+        element("button", "Show"),
+        method="get", action=place.up + "stats/jobs", class_="filters", role="search",
+    )  # fmt: skip
+
+
+def _none(filters: Filters, place: Place) -> Markup:
+    if filters.given():
+        return element("p", "No job matches. ", place.link("stats/jobs", "Show all"), class_="empty")
+    return element("p", "There are no jobs.", class_="empty")
+
+
+def _turn(page: Page, filters: Filters, place: Place) -> Content:
+    if page.next is None:
+        return None
+    return element("p", place.link("stats/jobs", "Older", query={**filters.given(), "after": page.next}), class_="turn")

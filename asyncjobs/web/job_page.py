@@ -1,0 +1,99 @@
+"""One job: what it is, why it doesn't run, what became of each attempt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from asyncjobs.explain import Explanation
+from asyncjobs.job import AttemptRecord, Error, Job, State
+from asyncjobs.web.job_list import job_link, state_mark
+from asyncjobs.web.layout import Place, Section, document, moment, named, number_cell, table_of
+from asyncjobs.web.markup import Content, Markup, element
+from asyncjobs.web.present_job import obstacles
+from asyncjobs.web.redact import Redaction
+from asyncjobs.web.words import NOTHING, duration
+
+
+def job_page(job: Job, why: Explanation | None, now: int, redaction: Redaction, place: Place) -> str:
+    """All there is to say of it."""
+    return document(
+        place,
+        "Job",
+        element("p", job_link(job.id, place), " of task ", element("strong", named(job.name)), " · ", state_mark(job.view(now))),
+        _why(job, why),
+        element("dl", [element("div", element("dt", name), element("dd", fact)) for name, fact in _facts(job)], class_="facts"),
+        _attempts(job),
+        _values("Arguments", redaction.arguments(job.args)),
+        _values("Result", redaction.of_json(job.result)) if job.result is not None else None,
+        _values("Meta", redaction.of_json(job.meta)) if job.meta != "{}" else None,
+        title=f"{job.name} · job",
+        here=Section.JOBS,
+    )
+
+
+def _why(job: Job, why: Explanation | None) -> Content:
+    sentences = obstacles(job, why)
+    if not sentences:
+        return None
+    listed = [element("li", named(one.sentence)) for one in sentences]
+    return element("section", element("h2", "Why is it not running?"), element("ul", listed), class_="box")
+
+
+def _facts(job: Job) -> Iterator[tuple[str, Content]]:
+    yield "Queue", named(job.queue)
+    yield "Priority", f"{job.priority}"
+    yield "Attempts", f"{job.attempt} of {job.policy.max_attempts} begun"
+    yield "Put in", moment(job.enqueued_at, NOTHING)
+    if job.state is State.QUEUED:
+        yield "Due", moment(job.run_at, NOTHING)
+    if job.started_at is not None:
+        yield "Last start", moment(job.started_at, NOTHING)
+    if job.finished_at is not None:
+        yield "Ended", moment(job.finished_at, NOTHING)
+    if job.expires_at is not None:
+        yield "Expires", moment(job.expires_at, NOTHING)
+    if job.key is not None:
+        yield "Key", named(job.key)
+    if job.unique_key is not None:
+        yield "Unique key", named(job.unique_key)
+    yield "Survives", job.survives
+    if job.progress is not None:
+        of = "" if job.progress.total is None else f" of {job.progress.total:g}"
+        yield "Progress", (f"{job.progress.done:g}{of} ", named(job.progress.note))
+
+
+def _attempts(job: Job) -> Content:
+    if not job.attempts:
+        return None
+    heads = [element("th", head, scope="col") for head in ("Attempt", "Outcome", "Started")]
+    heads += [element("th", "Took", scope="col", class_="number"), element("th", "Error", scope="col")]
+    table = table_of("Attempts that have ended", heads, [_attempt(record) for record in job.attempts])
+    last = next((record.error for record in reversed(job.attempts) if record.error is not None), None)
+    return (table, _traceback(last) if last is not None and last.traceback else None)
+
+
+def _attempt(record: AttemptRecord) -> Markup:
+    return element(
+        "tr",
+        element("th", f"{record.number}", scope="row"),
+        element("td", record.outcome),
+        element("td", moment(record.started_at, NOTHING)),
+        number_cell(duration((record.ended_at - record.started_at) / 1000)),
+        element("td", _said(record.error), class_="said"),
+    )
+
+
+def _said(error: Error | None) -> Content:
+    return None if error is None else (element("strong", named(error.type)), ": ", named(error.message))
+
+
+def _traceback(error: Error) -> Markup:
+    return element(
+        "details", element("summary", "Where it failed last"), element("pre", element("code", error.traceback)), open=True
+    )
+
+
+def _values(heading: str, values: object) -> Markup:
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    return element("section", element("h2", heading), element("pre", element("code", text)))
