@@ -13,7 +13,7 @@ from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
-from asyncjobs.store.base import HISTORY_STEP, HistoryBucket, Metric, QueueStats, RunnerStats
+from asyncjobs.store.base import HISTORY_STEP, FailureGroup, HistoryBucket, Metric, QueueStats, RunnerStats
 from asyncjobs.vitals import HOUR, Vitals
 
 
@@ -107,7 +107,8 @@ class Snapshot:
 
     schedules: all that the store has, in order of name. undeclared: names of those that some code has declared and this process's does
     not. paused_tasks: by name. unknown_tasks: how many jobs no living process
-    knows, by the name of their task. findings: what `diagnose` has to say.
+    knows, by the name of their task. findings: what `diagnose` has to say. failures: of the last
+    vitals.FAILURES jobs that failed for good, the largest group first.
     """
 
     as_of: int
@@ -121,6 +122,7 @@ class Snapshot:
     unknown_tasks: Mapping[str, int] = field(default_factory=dict)
     undeclared: frozenset[str] = frozenset()
     findings: Sequence[Finding] = ()
+    failures: Sequence[FailureGroup] = ()
 
 
 def snapshot(vitals: Vitals, *, version: str, runner: str) -> Snapshot:
@@ -159,6 +161,7 @@ def snapshot(vitals: Vitals, *, version: str, runner: str) -> Snapshot:
         stats.unknown_tasks,
         frozenset(one.name for one in schedules if one.declared is not None and one.name not in vitals.declared),
         diagnose(vitals),
+        vitals.failures,
     )
 
 

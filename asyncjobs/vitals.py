@@ -8,10 +8,11 @@ from dataclasses import field
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
-from asyncjobs.store.base import HistoryBucket, Stats
+from asyncjobs.store.base import FailureGroup, HistoryBucket, Stats
 
 HOUR = 3_600_000  # ms of history, up to now, that the numbers speak of
 DAY = 86_400_000  # ms
+FAILURES = 500  # failed jobs that are looked at, so that a look costs the same however many there are
 BESIDE = 3_600_000  # ms before and after the same moment a day before
 
 
@@ -23,7 +24,7 @@ def spans(now: int) -> Sequence[tuple[int, int]]:
 
 @record
 class Vitals:
-    """history: of `spans`.
+    """history: of `spans`. failures: of the last FAILURES that failed for good.
 
     Of this process: stuck: queue → slots that jobs hold which ignore their cancellation. limits: of the queues that have some over all
     processes. max_waiting: of those that have one. declared: names of the schedules that its code declares. problems: of its runner.
@@ -32,6 +33,7 @@ class Vitals:
     stats: Stats
     history: Sequence[HistoryBucket] = ()
     schedules: Sequence[Schedule] = ()
+    failures: Sequence[FailureGroup] = ()
     stuck: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[str, Limits] = field(default_factory=dict)
     max_waiting: Mapping[str, int] = field(default_factory=dict)

@@ -18,13 +18,13 @@ The contract, clause by clause (each is a named test in tests/store/contract, ru
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Protocol
 
-from asyncjobs.job import Job, NewJob, Progress, State
+from asyncjobs.job import Error, Job, NewJob, Progress, State
 from asyncjobs.outcome import Finish
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
@@ -262,6 +262,31 @@ class Situation:
     spent_to: float = 0.0
 
 
+@record
+class FailureGroup:
+    """Failed jobs of one task whose last error is of one type: how many, when the first and the last of them ended (ms), and what the last
+    one said."""
+
+    task: str
+    error: str
+    count: int
+    first_at: int
+    last_at: int
+    message: str
+
+    @classmethod
+    def all_of(cls, failed: Iterable[tuple[str, Error | None, int]]) -> Sequence[FailureGroup]:
+        """The groups of these (task, error, end), which come newest first; the largest group first."""
+        groups: dict[tuple[str, str], FailureGroup] = {}
+        for task, error, at in failed:
+            kind, message = ("", "") if error is None else (error.type, error.message)
+            known = groups.get((task, kind))
+            groups[task, kind] = (
+                cls(task, kind, 1, at, at, message) if known is None else replace(known, count=known.count + 1, first_at=at)
+            )
+        return sorted(groups.values(), key=lambda group: (-group.count, -group.last_at, group.task, group.error))
+
+
 # --- the protocols ---------------------------------------------------------------------------------------------------
 
 
@@ -285,6 +310,9 @@ class Reader(Protocol):
 
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
         """What happened in the buckets that begin in [since, until) ms, oldest first."""
+
+    async def failures(self, newest: int) -> Sequence[FailureGroup]:
+        """Of so many failed jobs, those that ended last, the groups that they fall into; the largest first."""
 
 
 class Store(Reader, Protocol):

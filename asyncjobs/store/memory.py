@@ -39,6 +39,7 @@ from asyncjobs.store.base import (
     Cancellation,
     Claim,
     Claimed,
+    FailureGroup,
     HistoryBucket,
     Inserted,
     JobQuery,
@@ -551,6 +552,12 @@ class MemoryStore:
         return buckets_of(
             (*key, count) for key, count in self._read().history.items() if since <= key[0] < until and queue in (None, key[1])
         )
+
+    async def failures(self, newest: int) -> Sequence[FailureGroup]:
+        data = self._read()
+        ended = data.ended[State.FAILED][::-1][:newest]
+        failed = [data.jobs[data.ids[seq]] for _, seq in ended]
+        return FailureGroup.all_of((job.name, job.error, job.finished_at or 0) for job in failed)
 
     # --- waking
 

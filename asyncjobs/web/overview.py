@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from asyncjobs.diagnose import Finding, Rule, Severity
 from asyncjobs.histogram import BOUNDS
+from asyncjobs.job import State
 from asyncjobs.pause import Pause
 from asyncjobs.schedule import LATE, Schedule
 from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
-from asyncjobs.store.base import COUNT_LIMIT
+from asyncjobs.store.base import COUNT_LIMIT, FailureGroup
+from asyncjobs.vitals import FAILURES
 from asyncjobs.web.access import MOUNT_LINE, Visitor
 from asyncjobs.web.chart import bars, histogram, per_minute, share, spark, step
 from asyncjobs.web.layout import LIVE, TITLE, Place, Section, box, document, moment, named, number_cell, paused, table_of
@@ -19,6 +21,8 @@ from asyncjobs.web.words import NOTHING, clock, count, counted, date, duration, 
 
 _SHAPES = {Severity.WARN: "▲", Severity.BAD: "✕"}  # so that colour is not the only sign
 
+GROUPS = 10  # of failed jobs that are shown
+SAID = 200  # characters of what an error said
 _RANKS = {Severity.BAD: 0, Severity.WARN: 1}
 _WORDS = {  # of a queue, where the rule's own name says less
     Rule.NO_WORKER: "nobody works it",
@@ -57,6 +61,7 @@ def overview(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         _banner(visitor),
         _attention(snapshot),
         _queues(snapshot.queues, snapshot.findings),
+        _failures(snapshot, place),
         _paused_tasks(snapshot.paused_tasks),
         _schedules(snapshot),
         _processes(snapshot.processes),
@@ -282,6 +287,37 @@ def _steps(queues: Sequence[QueueSnapshot], caption: str, of: Callable[[QueueSna
     heads = [element("th", named(queue.name), scope="col", class_="number") for queue in shown]
     table = table_of(f"{caption}: every step", (element("th", "Took", scope="col"), heads), rows)
     return element("details", element("summary", "Every step in numbers"), table)
+
+
+def _failures(snapshot: Snapshot, place: Place) -> Content:
+    groups = snapshot.failures
+    if not groups:
+        return None
+    heads = [element("th", head, scope="col") for head in ("Error", "Task")]
+    heads += [element("th", "Jobs", scope="col", class_="number")]
+    heads += [element("th", head, scope="col") for head in ("First", "Last")]
+    rows = [element("tr", _group(group, place)) for group in groups[:GROUPS]]
+    most = f" of the last {count(FAILURES)}" if sum(group.count for group in groups) >= FAILURES else ""
+    rest = (
+        f"; {counted(len(groups) - GROUPS, 'smaller group is', 'smaller groups are')} in the JSON" if len(groups) > GROUPS else ""
+    )
+    return table_of(f"Jobs that failed for good{most}, by error and task{rest}", heads, rows)
+
+
+def _group(group: FailureGroup, place: Place) -> Content:
+    asked = {"state": State.FAILED.value, "task": group.task, "error": group.error}
+    return (
+        element(
+            "th",
+            place.link("stats/jobs", named(group.error or "no error"), query=asked),
+            element("div", named(group.message[:SAID]), class_="said muted"),
+            scope="row",
+        ),
+        element("td", named(group.task)),
+        number_cell(count(group.count)),
+        element("td", moment(group.first_at, NOTHING)),
+        element("td", moment(group.last_at, NOTHING)),
+    )
 
 
 def _schedules(snapshot: Snapshot) -> Content:

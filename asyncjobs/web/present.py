@@ -58,6 +58,8 @@ At the top level also:
     findings        [{rule, severity, queue, sentence, evidence}, ...]: what is wrong in all processes, the most general first; empty while
                     all is well. rule: its name, for programs; severity: "warn" or "bad"; queue: null where it is not about one;
                     evidence: the numbers behind it, durations in seconds, times in ms
+    groups          [{task, error, jobs, first_at, first_at_ms, last_at, last_at_ms, message}, ...]: the last 500 jobs that failed for good, by
+                    their task and the type of their error, the largest group first; message: of the last one
 
 Without numbers (status 403, 404, 405, 503): {"error": {"code", "message"}}, and with 503 also version, healthy, problems.
 """
@@ -73,6 +75,7 @@ from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
+from asyncjobs.store.base import FailureGroup
 from asyncjobs.version import VERSION
 from asyncjobs.web.latest import Unreadable
 from asyncjobs.web.words import iso, when
@@ -95,6 +98,7 @@ def presented(snapshot: Snapshot) -> Fields:
         "healthy": snapshot.healthy,
         "problems": dict(snapshot.problems),
         "findings": [_finding(finding) for finding in snapshot.findings],
+        "groups": [_group(group) for group in snapshot.failures],
     }
 
 
@@ -219,6 +223,17 @@ def _schedule(schedule: Schedule, undeclared: frozenset[str]) -> Fields:
         "fired": schedule.fired,
         "paused": _pause(schedule.paused),
         "undeclared": schedule.name in undeclared,
+    }
+
+
+def _group(group: FailureGroup) -> Fields:
+    return {
+        "task": group.task,
+        "error": group.error,
+        "jobs": group.count,
+        **_moment("first_at", group.first_at),
+        **_moment("last_at", group.last_at),
+        "message": group.message,
     }
 
 

@@ -12,7 +12,7 @@ from asyncjobs.job import Job, NewJob, Policy, State
 from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
-from asyncjobs.store.base import Page
+from asyncjobs.store.base import FailureGroup, Page
 
 AS_OF = 1_795_548_031_042  # 24 November 2026, 19:20:31.042 UTC
 
@@ -66,6 +66,11 @@ def a_finding(sentence: str = "mail is falling behind.", **facts: Any) -> Findin
         "rule": Rule.TOO_FEW_SLOTS, "severity": Severity.WARN, "queue": "mail", "sentence": sentence, "evidence": {"needs": 7, "oldest": 90.5},
     }  # fmt: skip
     return Finding(**{**given, **facts})
+
+
+def a_group(task: str = "sync_crm", error: str = "ConnectionError", **facts: Any) -> FailureGroup:
+    given: dict[str, Any] = {"count": 28, "first_at": AS_OF - 60_000, "last_at": AS_OF, "message": "crm: connection refused"}
+    return FailureGroup(task, error, **{**given, **facts})
 
 
 def a_snapshot(*queues: QueueSnapshot, **facts: Any) -> Snapshot:

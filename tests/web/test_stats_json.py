@@ -12,7 +12,7 @@ from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.web import present
 from asyncjobs.web.app import web_app
-from tests.web.fakes import AS_OF, FakeSource, a_finding, a_process, a_queue, a_schedule, a_snapshot, durations, minutes
+from tests.web.fakes import AS_OF, FakeSource, a_finding, a_group, a_process, a_queue, a_schedule, a_snapshot, durations, minutes
 
 NUMBERS = {
     "enqueued", "processed", "succeeded", "failures", "failed", "dead", "cancelled", "waiting", "waiting_more", "busy",
@@ -30,7 +30,9 @@ TOP = NUMBERS | {
     "healthy",
     "problems",
     "findings",
+    "groups",
 }
+GROUP = {"task", "error", "jobs", "first_at", "first_at_ms", "last_at", "last_at_ms", "message"}
 DURATIONS = {"count", "p50", "p95", "p99", "histogram"}
 SCHEDULE = {
     "name", "task", "queue", "when", "next_at", "next_at_ms", "last_at", "last_at_ms", "last_job", "fired", "paused",
@@ -70,6 +72,7 @@ async def test_the_names_are_those_that_are_promised(browse: Any) -> None:
         | PROCESS
         | SCHEDULE
         | {"since", "since_ms", "by", "why"}
+        | GROUP
         | {"le", "error", "code", "message", "at_ms", "rule", "severity", "queue", "sentence", "evidence"}
     ),
 )
@@ -143,6 +146,13 @@ async def test_not_started_says_how_to_start(browse: Any) -> None:
     data = answer.json()
     assert data["error"] == {"code": "not_started", "message": str(NotStarted())}
     assert (data["healthy"], data["problems"], data["version"]) == (False, {"runner": str(NotStarted())}, "0.1.0")
+
+
+async def test_failed_jobs_come_in_groups(browse: Any) -> None:
+    data = await read(browse, FakeSource(a_snapshot(MAIL, failures=[a_group()])))
+    (group,) = data["groups"]
+    assert set(group) == GROUP
+    assert (group["task"], group["error"], group["jobs"], group["last_at_ms"]) == ("sync_crm", "ConnectionError", 28, AS_OF)
 
 
 async def test_what_ended_in_each_minute_adds_up(browse: Any) -> None:

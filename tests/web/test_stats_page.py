@@ -11,7 +11,7 @@ from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.web.app import web_app
-from tests.web.fakes import AS_OF, FakeSource, a_finding, a_process, a_queue, a_schedule, a_snapshot, durations, minutes
+from tests.web.fakes import AS_OF, FakeSource, a_finding, a_group, a_process, a_queue, a_schedule, a_snapshot, durations, minutes
 from tests.web.html import Page
 
 HTML = {"accept": "text/html"}
@@ -94,6 +94,20 @@ async def test_what_ended_when_is_drawn_and_stands_in_a_table(browse: Any) -> No
     still = await look(browse, FakeSource(a_snapshot(a_queue(wait=durations()))))
     assert still.by_tag["h2"][:2] == ["Finished per minute last hour", "Time from due to start last hour"]
     assert still.text.count("None in the last hour.") == 2
+
+
+async def test_failed_jobs_stand_in_groups_that_lead_to_their_jobs(browse: Any) -> None:
+    page = await look(browse, FakeSource(a_snapshot(a_queue(), failures=[a_group(), a_group("send", error="", count=1)])))
+    assert "Jobs that failed for good, by error and task" in page.by_tag["caption"]
+    assert "stats/jobs?state=failed&task=sync_crm&error=ConnectionError" in page.links()
+    rows = [row for row in page.by_tag["tr"] if "sync_crm" in row or "no error" in row]
+    assert rows[0].startswith("ConnectionErrorcrm: connection refusedsync_crm28")
+    many = [a_group(f"t{n}", count=50) for n in range(12)]
+    page = await look(browse, FakeSource(a_snapshot(a_queue(), failures=many)))
+    assert (
+        "Jobs that failed for good of the last 500, by error and task; 2 smaller groups are in the JSON" in page.by_tag["caption"]
+    )
+    assert "t10" not in page.by_tag["td"]
 
 
 async def test_several_queues_have_a_row_for_all_of_them_and_one_has_not(browse: Any) -> None:
@@ -227,6 +241,7 @@ async def test_hostile_names_and_reasons_change_no_tag(browse: Any, hostile: str
                 schedules=(schedule,),
                 paused_tasks={text: Pause(AS_OF, text, text)},
                 findings=[a_finding(text)],
+                failures=[a_group(text, text, message=text)],
             )
         )
 

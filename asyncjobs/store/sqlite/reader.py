@@ -13,6 +13,7 @@ from asyncjobs.job import PRIORITIES, Job, State
 from asyncjobs.pause import Pause
 from asyncjobs.store.base import (
     COUNT_LIMIT,
+    FailureGroup,
     HistoryBucket,
     JobQuery,
     Metric,
@@ -26,7 +27,7 @@ from asyncjobs.store.base import (
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import Hopper, unavailable
 from asyncjobs.store.sqlite.files import DATABASE, Files
-from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, job_of, pause_of, runner_of
+from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, error_of, job_of, pause_of, runner_of
 from asyncjobs.store.sqlite.situation import situation
 from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, TOTALS, buckets_of, total_of
 
@@ -94,6 +95,10 @@ class SQLiteReader:
             return situation(cursor, id, now, lambda: _runners(cursor, judge(cursor)))
 
         return await self.read(read)
+
+    async def failures(self, newest: int) -> Sequence[FailureGroup]:
+        rows = await self.read(lambda cursor: cursor.execute(sql.FAILED, (newest,)).fetchall())
+        return FailureGroup.all_of((name, error_of(error), at) for name, error, at in rows)
 
     async def history(self, *, since: int, until: int, queue: str | None) -> list[HistoryBucket]:
         statement = "SELECT at, queue, task, metric, bucket, n FROM history WHERE at >= ? AND at < ?"

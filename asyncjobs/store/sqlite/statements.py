@@ -194,6 +194,8 @@ ORPHANS = f"SELECT {COLUMNS} FROM jobs WHERE state = 1 AND runner IN (SELECT val
 
 # jobs_ended
 OLD = "SELECT seq, queue FROM jobs WHERE state = ? AND state >= 2 AND finished_at < ? ORDER BY finished_at LIMIT ?"
+# jobs_ended
+FAILED = "SELECT name, error, finished_at FROM jobs WHERE state = 3 AND state >= 2 ORDER BY finished_at DESC, seq DESC LIMIT ?"
 DELETE = "DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(?))"
 
 COUNT = """

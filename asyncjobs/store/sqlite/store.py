@@ -24,6 +24,7 @@ from asyncjobs.store.base import (
     Cancellation,
     Claim,
     Claimed,
+    FailureGroup,
     HistoryBucket,
     Inserted,
     JobQuery,
@@ -395,6 +396,9 @@ class SQLiteStore:
 
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
         return await self._reader.history(since=since, until=until, queue=queue)
+
+    async def failures(self, newest: int) -> Sequence[FailureGroup]:
+        return await self._reader.failures(newest)
 
     # --- waking
 

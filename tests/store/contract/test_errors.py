@@ -31,6 +31,7 @@ VERBS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "discard": lambda store: store.discard(["a"]),
     "set_task_paused": lambda store: store.set_task_paused("work", True, now=NOW),
     "history": lambda store: store.history(since=0, until=NOW),
+    "failures": lambda store: store.failures(5),
     "insert": lambda store: store.insert([new("a")], now=NOW),
     "insert of what survives nothing": lambda store: store.insert([new("a", survives="nothing")], now=NOW),
     "register": lambda store: store.register(RunnerInfo("r1", 1, "h", "0", NOW), now=NOW),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from asyncjobs.job import Hold, Job, State
+from asyncjobs.job import Error, Hold, Job, State
 from asyncjobs.outcome import Finish
-from asyncjobs.store.base import COUNT_LIMIT, HISTORY_STEP, Cancellation, HistoryBucket, Metric, Store, Verdict
+from asyncjobs.store.base import COUNT_LIMIT, HISTORY_STEP, Cancellation, FailureGroup, HistoryBucket, Metric, Store, Verdict
 from tests.store.acts import (
+    BOOM,
     MINUTE,
     NOW,
     claim,
@@ -178,6 +180,21 @@ async def test_retrying_counts_the_queued_with_an_attempt_behind_them(store: Sto
     assert (await queue_stats(store)).retrying == 1
     await store.cancel(["failed", "released"], now=NOW)
     assert (await queue_stats(store)).retrying == 0
+
+
+async def test_failed_jobs_fall_into_groups_by_task_and_error(store: Store) -> None:
+    assert list(await store.failures(9)) == []
+    errors = {"a": BOOM, "b": Error("KeyError", "x"), "c": replace(BOOM, message="again\0\ud800"), "d": None}
+    for at, (id, error) in enumerate(errors.items()):
+        await end(store, failure(await run(store, id), error=error), now=NOW + at)
+    await end(store, success(await run(store, "fine")), now=NOW + 9)
+    await put(store, "waits")
+    none = FailureGroup("work", "", 1, NOW + 3, NOW + 3, "")
+    assert list(await store.failures(9)) == [
+        FailureGroup("work", "ValueError", 2, NOW, NOW + 2, "again\0\ud800"), none,
+        FailureGroup("work", "KeyError", 1, NOW + 1, NOW + 1, "x"),
+    ]  # fmt: skip
+    assert list(await store.failures(2)) == [none, FailureGroup("work", "ValueError", 1, NOW + 2, NOW + 2, "again\0\ud800")]
 
 
 async def test_a_succeeded_job_is_one_job_and_one_in_the_totals(store: Store) -> None:

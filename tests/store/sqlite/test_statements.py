@@ -83,6 +83,7 @@ INDEX = {
     "RUNNING_RUNNERS": "jobs_running",
     "ORPHANS": "jobs_running",
     "OLD": "jobs_ended",
+    "FAILED": "jobs_ended",
     "KEY_TAKEN": "jobs_keyed",
     "KEYS_RUNNING": "jobs_keyed",
     "KEY_HELD": "jobs_keyed",
@@ -286,6 +287,7 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await store.get(["a"])
     await store.stats(now=NOW)
     await store.history(since=NOW - MINUTE, until=NOW)
+    await store.failures(5)
     await store.retire("r1")
     await store.close()
     return {text for text in recording.texts - before_jobs if PLANNED.match(text)}
