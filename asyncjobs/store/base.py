@@ -32,6 +32,7 @@ from asyncjobs.record import record
 from asyncjobs.store.timetable import Timetable
 
 HISTORY_STEP = 60_000  # ms that one history bucket covers
+ACTS_KEPT = 1_000
 HISTORY_KEPT = 14 * 86_400_000  # ms, behind the latest `now` that the pruning handle has seen
 AHEAD_LIMIT = 1_000  # jobs before another one that are counted
 HOLDERS = 10  # jobs that are named as those which hold another one back
@@ -263,6 +264,17 @@ class Situation:
 
 
 @record
+class Act:
+    """What somebody did by hand: when (ms), who, which verb, to what, and to how many."""
+
+    at: int
+    who: str
+    verb: str
+    target: str
+    count: int
+
+
+@record
 class FailureGroup:
     """Failed jobs of one task whose last error is of one type: how many, when the first and the last of them ended (ms), and what the last
     one said."""
@@ -310,6 +322,9 @@ class Reader(Protocol):
 
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
         """What happened in the buckets that begin in [since, until) ms, oldest first."""
+
+    async def acts(self, limit: int) -> Sequence[Act]:
+        """What was done by hand, newest first; the last ACTS_KEPT are known."""
 
     async def failures(self, newest: int) -> Sequence[FailureGroup]:
         """Of so many failed jobs, those that ended last, the groups that they fall into; the largest first."""
@@ -433,6 +448,9 @@ class Store(Reader, Protocol):
 
     async def keep_limits(self, queue: str, limits: str | None, *, now: int) -> None:
         """Tell every runner's beats of these limits from now on, over restarts, until they are None. The store doesn't look into them."""
+
+    async def record_act(self, act: Act) -> None:
+        """Keep what was done, for `acts`."""
 
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         """Remove up to `limit` ended jobs whose finished_at lies before their state's time (ms), state by state in the mapping's

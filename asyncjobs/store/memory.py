@@ -35,6 +35,7 @@ from asyncjobs.store.base import (
     GENERATION_BITS,
     HISTORY_KEPT,
     HOLDERS,
+    Act,
     Beat,
     Cancellation,
     Claim,
@@ -462,6 +463,10 @@ class MemoryStore:
         else:
             data.limits[queue] = limits
 
+    async def record_act(self, act: Act) -> None:
+        data, _ = self._write(act.at)
+        data.acts.append(act)
+
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         data, tally = self._write()
         lines = [(data.ended[state], before) for state, before in ended_before.items()]
@@ -552,6 +557,9 @@ class MemoryStore:
         return buckets_of(
             (*key, count) for key, count in self._read().history.items() if since <= key[0] < until and queue in (None, key[1])
         )
+
+    async def acts(self, limit: int) -> Sequence[Act]:
+        return list(reversed(self._read().acts))[:limit]
 
     async def failures(self, newest: int) -> Sequence[FailureGroup]:
         data = self._read()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 from bisect import bisect_left, insort
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterator
 
 from asyncjobs.job import PRIORITIES, PRIORITY_STEP, Hold, Job, State
 from asyncjobs.pause import Pause
 from asyncjobs.schedule import Schedule
-from asyncjobs.store.base import Claim, Metric, RunnerInfo
+from asyncjobs.store.base import ACTS_KEPT, Act, Claim, Metric, RunnerInfo
 from asyncjobs.store.tally import Tally
 
 Line = list[tuple[int, int]]  # (time in ms, seq), sorted
@@ -43,6 +43,7 @@ class MemoryData:
         self.schedules: dict[str, Schedule] = {}
         self.schedule_version = 0  # the last that was given
         self.watches: set[Watch] = set()
+        self.acts: deque[Act] = deque(maxlen=ACTS_KEPT)
 
     def put(self, job: Job) -> None:
         """Keep this job in place of what was known of it."""

@@ -20,7 +20,7 @@ from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.schedule import Fire, Schedule
-from asyncjobs.store.base import Claim, Claimed, JobQuery, RunnerInfo, Stats, Store
+from asyncjobs.store.base import Act, Claim, Claimed, FailureGroup, JobQuery, RunnerInfo, Stats, Store
 from asyncjobs.store.tally import HELD
 from tests.store.acts import BOOM, NOW, new
 from tests.store.recount import counted, events, recount, totals
@@ -506,6 +506,18 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(handle=HANDLES, limits=st.sampled_from([None, "[1]", "[2]"]))
     def keep_limits(self, handle: int, limits: str | None) -> None:
         self.same(lambda side: side.handles[handle].keep_limits("mail", limits, now=self.now))
+
+    @rule(handle=HANDLES, who=st.sampled_from(["ada", "\0\ud800"]))
+    def act_by_hand(self, handle: int, who: str) -> None:
+        self.same(lambda side: side.handles[handle].record_act(Act(self.now, who, "retry", "a", 1)))
+
+    @rule(newest=st.sampled_from([1, 3, 50]))
+    def look_at_what_failed_and_was_done(self, newest: int) -> None:
+        async def look(side: Side) -> tuple[Sequence[FailureGroup], Sequence[Act]]:
+            handle = side.handles[len(self.ids) % 2]
+            return list(await handle.failures(newest)), list(await handle.acts(newest))
+
+        self.same(look)
 
     @rule(handle=HANDLES, picks=st.lists(st.integers(0, 50), min_size=1, max_size=3))
     def discard(self, handle: int, picks: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from asyncjobs.job import PRIORITIES, Job, State
 from asyncjobs.pause import Pause
 from asyncjobs.store.base import (
     COUNT_LIMIT,
+    Act,
     FailureGroup,
     HistoryBucket,
     JobQuery,
@@ -95,6 +97,11 @@ class SQLiteReader:
             return situation(cursor, id, now, lambda: _runners(cursor, judge(cursor)))
 
         return await self.read(read)
+
+    async def acts(self, limit: int) -> Sequence[Act]:
+        rows = await self.read(lambda cursor: cursor.execute(sql.ACTS, (limit,)).fetchall())
+        said_of = [(at, json.loads(said), count) for at, said, count in rows]
+        return [Act(at, who, verb, target, count) for at, (who, verb, target), count in said_of]
 
     async def failures(self, newest: int) -> Sequence[FailureGroup]:
         rows = await self.read(lambda cursor: cursor.execute(sql.FAILED, (newest,)).fetchall())

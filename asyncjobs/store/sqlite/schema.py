@@ -152,8 +152,11 @@ UPDATE counters SET n = n - (SELECT count(*) FROM jobs WHERE state = 0 AND hold 
 UPDATE jobs SET hold = 0 WHERE state = 0 AND hold = 3 AND hold <> 0
 """
 
+# What was done by hand. said: who, the verb and to what, as JSON.
+_ACTS = "CREATE TABLE acts (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, said TEXT NOT NULL, n INTEGER NOT NULL)"
+
 MIGRATIONS: tuple[str, ...] = (
-    _FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS, _KEYS_BY_QUEUE, _TIMES, _KEYS_LET_GO,
+    _FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS, _KEYS_BY_QUEUE, _TIMES, _KEYS_LET_GO, _ACTS,
 )  # fmt: skip
 VERSION = len(MIGRATIONS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from asyncjobs.job import PRIORITIES, PRIORITY_STEP
-from asyncjobs.store.base import HISTORY_STEP
+from asyncjobs.store.base import ACTS_KEPT, HISTORY_STEP
 from asyncjobs.store.sqlite.rows import COLUMNS, EXTENDED, INSERTED
 
 # the unique index on id
@@ -257,6 +257,9 @@ SPENT = "SELECT spent_to FROM rates WHERE queue = ?"
 SPEND = "INSERT INTO rates VALUES (?, ?) ON CONFLICT DO UPDATE SET spent_to = excluded.spent_to"
 
 KEPT_LIMITS = "SELECT queue, limits FROM kept_limits"
+ACT = "INSERT INTO acts (at, said, n) VALUES (?, ?, ?)"
+FORGET_ACTS = f"DELETE FROM acts WHERE seq <= (SELECT max(seq) FROM acts) - {ACTS_KEPT}"
+ACTS = "SELECT at, said, n FROM acts ORDER BY seq DESC LIMIT ?"
 KEEP_LIMITS = "INSERT INTO kept_limits VALUES (?, ?) ON CONFLICT DO UPDATE SET limits = excluded.limits"
 DROP_LIMITS = "DELETE FROM kept_limits WHERE queue = ?"
 PAUSED = "SELECT queue FROM pauses WHERE paused"

@@ -20,6 +20,7 @@ from asyncjobs.store.base import (
     CLOCK_STEP,
     GENERATION_BITS,
     HISTORY_KEPT,
+    Act,
     Beat,
     Cancellation,
     Claim,
@@ -353,6 +354,13 @@ class SQLiteStore:
 
         await self._writing(now).submit(Rank.CHANGE, act, synced=True)
 
+    async def record_act(self, act: Act) -> None:
+        def record(transaction: Transaction) -> None:
+            transaction.cursor.execute(sql.ACT, (act.at, dumps([act.who, act.verb, act.target]), act.count))
+            transaction.cursor.execute(sql.FORGET_ACTS)
+
+        await self._writing(act.at).submit(Rank.CHANGE, record, synced=True)
+
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         def act(transaction: Transaction) -> int:
             transaction.count_inserts()  # of what is removed here, too, and of history that is old
@@ -396,6 +404,9 @@ class SQLiteStore:
 
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
         return await self._reader.history(since=since, until=until, queue=queue)
+
+    async def acts(self, limit: int) -> Sequence[Act]:
+        return await self._reader.acts(limit)
 
     async def failures(self, newest: int) -> Sequence[FailureGroup]:
         return await self._reader.failures(newest)

@@ -10,7 +10,7 @@ from asyncjobs.errors import StoreClosed
 from asyncjobs.job import Progress, State
 from asyncjobs.outcome import Finish
 from asyncjobs.schedule import Fire
-from asyncjobs.store.base import Cancellation, Claim, JobQuery, RunnerInfo, Store, Verdict
+from asyncjobs.store.base import Act, Cancellation, Claim, JobQuery, RunnerInfo, Store, Verdict
 from tests.store.acts import NOW, claim, claim_alone, end, everything, fires_at, new, one, put, run, sign_on, success
 from tests.store.worlds import World
 
@@ -32,6 +32,8 @@ VERBS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "set_task_paused": lambda store: store.set_task_paused("work", True, now=NOW),
     "history": lambda store: store.history(since=0, until=NOW),
     "failures": lambda store: store.failures(5),
+    "acts": lambda store: store.acts(5),
+    "record_act": lambda store: store.record_act(Act(NOW, "ada", "retry", "a", 1)),
     "insert": lambda store: store.insert([new("a")], now=NOW),
     "insert of what survives nothing": lambda store: store.insert([new("a", survives="nothing")], now=NOW),
     "register": lambda store: store.register(RunnerInfo("r1", 1, "h", "0", NOW), now=NOW),

@@ -14,7 +14,7 @@ from asyncjobs.job import Hold, Policy, Progress, State
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.schedule import Fire
-from asyncjobs.store.base import Claim
+from asyncjobs.store.base import Act, Claim
 from asyncjobs.store.sqlite import claiming, schema
 from asyncjobs.store.sqlite import connection as connecting
 from asyncjobs.store.sqlite import statements as sql
@@ -97,6 +97,9 @@ SORTED_AFTERWARDS = {"ORPHANS", "NOT_COUNTED", "UNKNOWN_TASKS", "HELD_KEYS", "RU
 NOT_OF_JOBS = {
     "KEPT_LIMITS",
     "KEEP_LIMITS",
+    "ACT",
+    "ACTS",
+    "FORGET_ACTS",
     "DROP_LIMITS",
     "QUEUED_OF",
     "TAKER",
@@ -157,6 +160,7 @@ def test_every_statement_is_spoken_for() -> None:
         "COLUMNS",
         "INSERTED",
         "EXTENDED",
+        "ACTS_KEPT",
         "HISTORY_STEP",
         "PRIORITIES",
         "PRIORITY_STEP",
@@ -288,6 +292,8 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await store.stats(now=NOW)
     await store.history(since=NOW - MINUTE, until=NOW)
     await store.failures(5)
+    await store.record_act(Act(NOW, "ada", "retry", "a", 1))
+    await store.acts(5)
     await store.retire("r1")
     await store.close()
     return {text for text in recording.texts - before_jobs if PLANNED.match(text)}
