@@ -53,7 +53,7 @@ from asyncjobs.schedule import CatchUp, Overlap
 from asyncjobs.schedules import Schedules
 from asyncjobs.selection import Selection, checked_spread
 from asyncjobs.stats import Snapshot, snapshot
-from asyncjobs.store.base import Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
+from asyncjobs.store.base import Act, Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
 from asyncjobs.store.opening import open_store
 from asyncjobs.task import PLAIN, Call, Configured, Task
 from asyncjobs.unique import Unique
@@ -627,6 +627,16 @@ class Jobs:
             await self._store.keep_limits(queue, text, now=self._clock.now())
             runner.keep_limits(queue, text)
         runner.set_limits(queue, None if keep else wanted)
+
+    async def record_act(self, who: str, verb: str, target: str, count: int) -> None:
+        """Keep what was done by hand, and by whom; the page does that for its own buttons. See `acts`."""
+        self._living()
+        await self._store.record_act(Act(self._clock.now(), who, verb, target, count))
+
+    async def acts(self, limit: int = 50) -> Sequence[Act]:
+        """What was done by hand, newest first."""
+        self._living()
+        return await self._store.acts(limit)
 
     async def drain(self, queue: str, *, timeout: float | None = None, by: str = "", why: str = "") -> None:
         """Pause this queue, and return when nothing of it runs any more, in any process. Raises TimeoutError; the pause stays."""

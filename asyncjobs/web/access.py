@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from asyncjobs.errors import ConfigurationError
 from asyncjobs.record import record
-from asyncjobs.web.auth import Auth
+from asyncjobs.web.auth import Auth, Judge
 
 logger = logging.getLogger("asyncjobs.web")
 
@@ -37,7 +37,7 @@ _HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[^\[\]:@/\\\s]+))(?::[
 
 
 class Level(StrEnum):
-    """What a visitor may do. Nobody can act yet: there is nothing to act with."""
+    """What a visitor may do."""
 
     READ = "read"
     ACT = "act"
@@ -64,17 +64,19 @@ class Gate:
     """Lets in or refuses. Raises ConfigurationError for an `auth` that can't be asked."""
 
     def __init__(self, auth: Auth | None) -> None:
-        if auth is not None and not callable(auth):
+        if auth is not None and auth != "local" and not callable(auth):
             raise ConfigurationError(
-                f"jobs.web(auth={auth!r}): give a function of the request that returns None, 'read', 'act' or ('read', name)"
+                f"jobs.web(auth={auth!r}): give a function of the request that returns None, 'read', 'act' or ('read', name), or 'local'"
             )
         self._auth = auth
 
     async def judge(self, request: Request) -> Visitor | Refused:
         """What this visitor may do. Whatever `auth` raises comes through: an HTTPException is its answer, the rest its bug."""
-        if self._auth is None:
+        if self._auth is None or self._auth == "local":
             why = why_not_local(request)
-            return Visitor(Level.READ, local=True) if why is None else Refused(why, closed=True)
+            if why is not None:
+                return Refused(why, closed=True)
+            return Visitor(Level.READ if self._auth is None else Level.ACT, local=True)
         answer = await _ask(self._auth, request)
         match answer:
             case "read" | "act":
@@ -92,7 +94,7 @@ class Gate:
         return Refused("the auth= of this app said no", closed=False)
 
 
-async def _ask(auth: Auth, request: Request) -> object:
+async def _ask(auth: Judge, request: Request) -> object:
     """A `def` is asked in a thread, as Starlette does with handlers: it may well read a database."""
     waits = inspect.iscoroutinefunction(auth) or inspect.iscoroutinefunction(type(auth).__call__)
     answer = auth(request) if waits else await run_in_threadpool(auth, request)

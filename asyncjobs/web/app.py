@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -14,8 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from asyncjobs.clock import Clock, SystemClock
 from asyncjobs.errors import ConfigurationError, NotStarted
-from asyncjobs.web.access import MOUNT_LINE, Gate, Refused, Visitor
-from asyncjobs.web.api import error_json, job_json, job_list_json, stats_json, unreadable_json
+from asyncjobs.web.access import MOUNT_LINE, Gate, Level, Refused, Visitor, why_not_same_origin
+from asyncjobs.web.act_list import LIMIT as ACTS
+from asyncjobs.web.act_list import act_list
+from asyncjobs.web.act_pages import confirm_page, done_line, way_back
+from asyncjobs.web.acting import BadAct, act, asked_for, is_json, verb_of
+from asyncjobs.web.api import act_json, acts_json, error_json, job_json, job_list_json, stats_json, unreadable_json
 from asyncjobs.web.auth import Auth
 from asyncjobs.web.closed import error_page, refused_page, unreadable_page
 from asyncjobs.web.job_list import LIMIT, Filters, job_list
@@ -33,7 +38,9 @@ logger = logging.getLogger("asyncjobs.web")
 
 Route = Callable[[Request, Place], Awaitable[Response]]
 
-METHODS = ("GET", "HEAD")
+NO_ACTS = "You may look, and not act: the auth= of jobs.web says so."
+LOOKING: Sequence[str] = ("GET", "HEAD")
+ACTING: Sequence[str] = ("POST",)
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -53,7 +60,7 @@ def web_app(source: Source, *, auth: Auth | None = None, redact: Collection[str]
 
     auth: asked with each request for the numbers, a `def` (in a thread) or `async def` of the Starlette Request. Returns None
         (refused), "read", "act", or one of these with a name: ("read", name). May raise Starlette's HTTPException instead,
-        to send to a login. Without it only a person at this machine may look.
+        to send to a login. Without it only a person at this machine may look; with "local" such a one may act, too.
     redact: names of values that no page shows, beside those that say by themselves that they are secret.
     Raises ConfigurationError for an `auth` that is no function, and a `redact` that is no names. `health` and the stylesheet are open to everyone.
     """
@@ -81,9 +88,12 @@ class Web:
             "/stats": self._guarded(self._stats),
             "/stats/jobs": self._guarded(self._jobs),
             "/stats/job": self._guarded(self._job),
+            "/stats/acts": self._guarded(self._done),
+            "/stats/confirm": self._guarded(self._confirm),
             "/health": self._health,
             f"/{self._style.path}": self._stylesheet,
         }
+        self._acts = {"/stats/act": self._guarded(self._act)}  # by POST alone
         self._other = Router()  # closes websockets; answers a server's lifespan when mounted nowhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,12 +111,15 @@ class Web:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, path: str, place: Place) -> Response:
-        route = self._routes.get(path)
-        if route is None:
+        if (route := self._routes.get(path)) is not None:
+            methods, what = LOOKING, "looking, by GET and HEAD"
+        elif (route := self._acts.get(path)) is not None:
+            methods, what = ACTING, "acting, by POST"
+        else:
             return _error(request, place, 404, "Nothing is at this address.")
-        if request.method not in METHODS:
-            response = _error(request, place, 405, "This address is only for looking, by GET and HEAD.")
-            response.headers["Allow"] = ", ".join(METHODS)
+        if request.method not in methods:
+            response = _error(request, place, 405, f"This address is only for {what}.")
+            response.headers["Allow"] = ", ".join(methods)
             return response
         return await route(request, place)
 
@@ -127,7 +140,8 @@ class Web:
                 return response
             if isinstance(visitor, Refused):
                 return _refused(request, place, visitor)
-            return await show(request, place, visitor)
+            acts = visitor.level is Level.ACT
+            return await show(request, replace(place, acts=acts, did=done_line(request.query_params)), visitor)
 
         return judged
 
@@ -169,6 +183,44 @@ class Web:
         if face(request) is Face.HTML:
             return _negotiated(HTMLResponse(job_page(job, why, now, self._redaction, place)))
         return _negotiated(job_json(job, why, now, self._redaction))
+
+    async def _done(self, request: Request, place: Place, visitor: Visitor) -> Response:
+        acts = await read(self._source.acts(ACTS))
+        if isinstance(acts, Unreadable):
+            return self._unreadable(request, place, acts)
+        if face(request) is Face.HTML:
+            return _negotiated(HTMLResponse(act_list(acts, place)))
+        return _negotiated(acts_json(acts))
+
+    async def _confirm(self, request: Request, place: Place, visitor: Visitor) -> Response:
+        if not place.acts:
+            return _error(request, place, 403, NO_ACTS)
+        fields = dict(request.query_params)
+        try:
+            name, verb = verb_of(fields)
+        except BadAct as error:
+            return _error(request, place, 400, str(error))
+        if not verb.asks:
+            return _error(request, place, 400, f"do={name!r} asks nothing before: POST it to stats/act")
+        return HTMLResponse(confirm_page(name, verb, fields, place))
+
+    async def _act(self, request: Request, place: Place, visitor: Visitor) -> Response:
+        if not place.acts:
+            return _error(request, place, 403, NO_ACTS)
+        if why := why_not_same_origin(request):
+            return _error(request, place, 403, f"Nothing was done: {why}.")
+        try:
+            fields = await asked_for(request)
+            done = await read(act(self._source, fields, visitor))
+        except (BadAct, ConfigurationError) as error:
+            return _error(request, place, 400, f"Nothing was done: {error}")
+        if isinstance(done, Unreadable):
+            return self._unreadable(request, place, done)
+        self._latest.forget()
+        if is_json(request):
+            return act_json(done)
+        back = way_back(fields, {"did": done.verb, "n": str(done.count)})
+        return Response(status_code=303, headers={"Location": place.up + back})
 
     def _unreadable(self, request: Request, place: Place, reading: Unreadable) -> Response:
         problems = self._problems()

@@ -1,4 +1,4 @@
-"""What an app says of who may look: the type of `auth=`."""
+"""What an app says of who may look, and who may act: the type of `auth=`."""
 
 from __future__ import annotations
 
@@ -8,4 +8,5 @@ from typing import Literal
 from starlette.requests import Request
 
 Answer = Literal["read", "act"] | tuple[Literal["read", "act"], str] | None
-Auth = Callable[[Request], Answer | Awaitable[Answer]]
+Judge = Callable[[Request], Answer | Awaitable[Answer]]
+Auth = Judge | Literal["local"]  # a person at this machine may act, too: for development

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from asyncjobs.explain import Explanation
 from asyncjobs.job import AttemptRecord, Error, Job, State
+from asyncjobs.web.act_pages import button
 from asyncjobs.web.job_list import job_link, state_mark
 from asyncjobs.web.layout import Place, Section, document, moment, named, number_cell, table_of
 from asyncjobs.web.markup import Content, Markup, element
@@ -21,6 +23,7 @@ def job_page(job: Job, why: Explanation | None, now: int, redaction: Redaction, 
         place,
         "Job",
         element("p", job_link(job.id, place), " of task ", element("strong", named(job.name)), " · ", state_mark(job.view(now))),
+        _buttons(job, place),
         _why(job, why),
         element("dl", [element("div", element("dt", name), element("dd", fact)) for name, fact in _facts(job)], class_="facts"),
         _attempts(job),
@@ -30,6 +33,17 @@ def job_page(job: Job, why: Explanation | None, now: int, redaction: Redaction, 
         title=f"{job.name} · job",
         here=Section.JOBS,
     )
+
+
+def _buttons(job: Job, place: Place) -> Content:
+    """Those that mean something in its state."""
+    verbs = ("retry", "discard") if job.state.ended else ("cancel",)
+    back = {
+        "retry": f"stats/job?id={quote(job.id, errors='replace')}",
+        "cancel": f"stats/job?id={quote(job.id, errors='replace')}",
+    }
+    buttons = [button(place, verb, back.get(verb, "stats/jobs"), f"job {job.id}", id=job.id) for verb in verbs]
+    return element("div", buttons, class_="buttons") if place.acts else None
 
 
 def _why(job: Job, why: Explanation | None) -> Content:

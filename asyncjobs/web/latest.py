@@ -57,6 +57,10 @@ class Latest:
             assert self._reading is not None
             return self._reading
 
+    def forget(self) -> None:
+        """What was read is no longer so: somebody has acted."""
+        self._reading = None
+
     async def _read(self) -> None:
         before = self._reading
         self._reading = await read(self._source.stats())

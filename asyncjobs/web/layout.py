@@ -20,9 +20,10 @@ class Section(StrEnum):
 
     OVERVIEW = "stats"
     JOBS = "stats/jobs"
+    ACTS = "stats/acts"
 
 
-_SECTIONS = {Section.OVERVIEW: "Overview", Section.JOBS: "Jobs"}
+_SECTIONS = {Section.OVERVIEW: "Overview", Section.JOBS: "Jobs", Section.ACTS: "Done by hand"}
 
 
 @record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from asyncjobs.diagnose import Finding, Rule, Severity
 from asyncjobs.histogram import BOUNDS
@@ -13,6 +13,7 @@ from asyncjobs.stats import Durations, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT, FailureGroup
 from asyncjobs.vitals import FAILURES
 from asyncjobs.web.access import MOUNT_LINE, Visitor
+from asyncjobs.web.act_pages import button
 from asyncjobs.web.chart import bars, histogram, per_minute, share, spark, step
 from asyncjobs.web.layout import LIVE, TITLE, Place, Section, box, document, moment, named, number_cell, paused, table_of
 from asyncjobs.web.markup import Content, Markup, element
@@ -60,10 +61,10 @@ def overview(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         _as_of(snapshot, place),
         _banner(visitor),
         _attention(snapshot),
-        _queues(snapshot.queues, snapshot.findings),
+        _queues(snapshot.queues, snapshot.findings, place),
         _failures(snapshot, place),
-        _paused_tasks(snapshot.paused_tasks),
-        _schedules(snapshot),
+        _paused_tasks(snapshot.paused_tasks, place),
+        _schedules(snapshot, place),
         _processes(snapshot.processes),
         _glossary(),
         title=f"({len(snapshot.findings)}) {TITLE}" if snapshot.findings else TITLE,
@@ -117,16 +118,16 @@ def _pace(snapshot: Snapshot) -> str | None:
     return f" {counted(every.run.count, 'attempt', 'attempts')} ended in the last hour{slowest}."
 
 
-def _queues(queues: Sequence[QueueSnapshot], findings: Sequence[Finding]) -> Content:
+def _queues(queues: Sequence[QueueSnapshot], findings: Sequence[Finding], place: Place) -> Content:
     if not any(queue.enqueued for queue in queues):
         empty = element("p", "No queue has had a job yet. The first one is one line away: ", class_="empty")
         line = element("pre", element("code", "await jobs.enqueue(send_welcome, user_id=user_id)"))
-        return (empty, line, _depth(queues, total(queues), findings) if queues else None)
+        return (empty, line, _depth(queues, total(queues), findings, place) if queues else None)
     all_of_them = total(queues)
     return (
         _headline(all_of_them),
         _charts(all_of_them),
-        _depth(queues, all_of_them, findings),
+        _depth(queues, all_of_them, findings, place),
         element(
             "details",
             element("summary", "More about the queues"),
@@ -177,7 +178,7 @@ def _headline(queue: QueueSnapshot) -> Markup:
     )
 
 
-def _depth(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot, findings: Sequence[Finding]) -> Markup:
+def _depth(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot, findings: Sequence[Finding], place: Place) -> Markup:
     """Worst first."""
     wrong = {finding.queue: finding for finding in findings if finding.queue is not None}
 
@@ -196,14 +197,30 @@ def _depth(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot, findings
                 spark(queue.minutes) if any(one.succeeded or one.failures for one in queue.minutes) else NOTHING,
                 class_="number",
             ),
+            _buttons(place, *_queue_buttons(queue, place)),
         )
 
     def worst(queue: QueueSnapshot) -> tuple[int, float, str]:
         finding = wrong.get(queue.name)
         return (_RANKS[finding.severity] if finding else len(_RANKS), -queue.latency, queue.name)
 
-    heads = ("Running / slots", "Waiting", "Oldest waiting", "Scheduled", "Retrying", "Held", "Start p95", "Finished, last hour")
+    heads = (
+        "Running / slots",
+        "Waiting",
+        "Oldest waiting",
+        "Scheduled",
+        "Retrying",
+        "Held",
+        "Start p95",
+        "Finished, last hour",
+        *_do(place),
+    )
     return _by_queue("Queues", heads, sorted(queues, key=worst), all_of_them, cells, "State")
+
+
+def _queue_buttons(queue: QueueSnapshot, place: Place) -> Iterator[Content]:
+    if queue.name:
+        yield button(place, "resume" if queue.pause else "pause", "stats", f"queue {queue.name}", queue=queue.name)
 
 
 def _state(queue: QueueSnapshot, finding: Finding | None) -> Content:
@@ -289,13 +306,23 @@ def _steps(queues: Sequence[QueueSnapshot], caption: str, of: Callable[[QueueSna
     return element("details", element("summary", "Every step in numbers"), table)
 
 
+def _buttons(place: Place, *buttons: Content) -> Content:
+    """A cell of them, for who may act."""
+    return element("td", element("div", buttons, class_="buttons")) if place.acts else None
+
+
+def _do(place: Place) -> tuple[str, ...]:
+    """The head of the column with buttons, where there is one."""
+    return ("Do",) if place.acts else ()
+
+
 def _failures(snapshot: Snapshot, place: Place) -> Content:
     groups = snapshot.failures
     if not groups:
         return None
     heads = [element("th", head, scope="col") for head in ("Error", "Task")]
     heads += [element("th", "Jobs", scope="col", class_="number")]
-    heads += [element("th", head, scope="col") for head in ("First", "Last")]
+    heads += [element("th", head, scope="col") for head in ("First", "Last", *_do(place))]
     rows = [element("tr", _group(group, place)) for group in groups[:GROUPS]]
     most = f" of the last {count(FAILURES)}" if sum(group.count for group in groups) >= FAILURES else ""
     rest = (
@@ -317,14 +344,19 @@ def _group(group: FailureGroup, place: Place) -> Content:
         number_cell(count(group.count)),
         element("td", moment(group.first_at, NOTHING)),
         element("td", moment(group.last_at, NOTHING)),
+        _buttons(place, *(_group_button(place, verb, group) for verb in ("retry-group", "discard-group") if group.error)),
     )
 
 
-def _schedules(snapshot: Snapshot) -> Content:
+def _group_button(place: Place, verb: str, group: FailureGroup) -> Content:
+    return button(place, verb, "stats", f"{group.error} of {group.task}", task=group.task, error=group.error)
+
+
+def _schedules(snapshot: Snapshot, place: Place) -> Content:
     schedules = snapshot.schedules
     if not schedules:
         return None
-    heads = [element("th", head, scope="col") for head in ("Schedule", "When", "Next", "Last", "Enqueues")]
+    heads = [element("th", head, scope="col") for head in ("Schedule", "When", "Next", "Last", "Enqueues", *_do(place))]
     rows = [
         element(
             "tr",
@@ -333,10 +365,16 @@ def _schedules(snapshot: Snapshot) -> Content:
             element("td", paused(schedule.paused) if schedule.paused else moment(schedule.next_at, "never again")),
             element("td", moment(schedule.last_at, "not yet")),
             element("td", named(schedule.job.name), " on ", named(schedule.job.queue)),
+            _buttons(place, *_schedule_buttons(schedule, place)),
         )
         for schedule in schedules
     ]
     return table_of("Schedules", heads, rows)
+
+
+def _schedule_buttons(schedule: Schedule, place: Place) -> Iterator[Content]:
+    for verb in ("run-schedule", "resume-schedule" if schedule.paused else "pause-schedule"):
+        yield button(place, verb, "stats", f"schedule {schedule.name}", schedule=schedule.name)
 
 
 def _schedule_marks(schedule: Schedule, snapshot: Snapshot) -> Content:
@@ -349,14 +387,19 @@ def _schedule_marks(schedule: Schedule, snapshot: Snapshot) -> Content:
     return None
 
 
-def _paused_tasks(tasks: Mapping[str, Pause]) -> Content:
+def _paused_tasks(tasks: Mapping[str, Pause], place: Place) -> Content:
     if not tasks:
         return None
     rows = [
-        element("tr", element("th", named(task), scope="row"), element("td", "❚❚ ", paused(pause)))
+        element(
+            "tr",
+            element("th", named(task), scope="row"),
+            element("td", "❚❚ ", paused(pause)),
+            _buttons(place, button(place, "resume-task", "stats", f"task {task}", task=task)),
+        )
         for task, pause in tasks.items()
     ]
-    return table_of("Paused tasks", [element("th", head, scope="col") for head in ("Task", "State")], rows)
+    return table_of("Paused tasks", [element("th", head, scope="col") for head in ("Task", "State", *_do(place))], rows)
 
 
 def _processes(processes: Sequence[ProcessSnapshot]) -> Markup:

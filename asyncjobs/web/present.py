@@ -61,6 +61,8 @@ At the top level also:
     groups          [{task, error, jobs, first_at, first_at_ms, last_at, last_at_ms, message}, ...]: the last 500 jobs that failed for good, by
                     their task and the type of their error, the largest group first; message: of the last one
 
+At `stats/acts`: acts: [{at, at_ms, who, verb, target, count}, ...]: what was done by hand, newest first, to how many.
+
 Without numbers (status 403, 404, 405, 503): {"error": {"code", "message"}}, and with 503 also version, healthy, problems.
 """
 
@@ -75,7 +77,7 @@ from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
-from asyncjobs.store.base import FailureGroup
+from asyncjobs.store.base import Act, FailureGroup
 from asyncjobs.version import VERSION
 from asyncjobs.web.latest import Unreadable
 from asyncjobs.web.words import iso, when
@@ -99,6 +101,15 @@ def presented(snapshot: Snapshot) -> Fields:
         "problems": dict(snapshot.problems),
         "findings": [_finding(finding) for finding in snapshot.findings],
         "groups": [_group(group) for group in snapshot.failures],
+    }
+
+
+def presented_acts(acts: Sequence[Act]) -> Fields:
+    """What was done by hand."""
+    return {
+        "acts": [
+            {**_moment("at", act.at), "who": act.who, "verb": act.verb, "target": act.target, "count": act.count} for act in acts
+        ]
     }
 
 

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from asyncjobs.explain import Explanation
 from asyncjobs.job import Job
 from asyncjobs.stats import Snapshot
-from asyncjobs.store.base import Page
+from asyncjobs.store.base import Act, Cancellation, Page
+
+
+class Selected(Protocol):
+    """Jobs that match."""
+
+    async def retry(self, *, spread: float) -> int: ...
+
+    async def discard(self) -> int: ...
+
+
+class Timetable(Protocol):
+    """`Jobs.schedules`."""
+
+    async def pause(self, name: str, *, by: str, why: str) -> object: ...
+
+    async def resume(self, name: str) -> object: ...
+
+    async def run_now(self, name: str) -> object: ...
 
 
 class Source(Protocol):
@@ -32,6 +50,28 @@ class Source(Protocol):
 
     async def explain(self, id: str) -> Explanation | None:
         """Why it is not running. Raises as `stats`."""
+
+    async def retry(self, ids: str) -> Mapping[str, bool]:
+        """See `Jobs`, as all verbs below. Raise as `stats`, and ConfigurationError or ArgumentError for what can't be."""
+
+    async def cancel(self, ids: str) -> Mapping[str, Cancellation]: ...
+
+    async def discard(self, ids: str) -> Mapping[str, bool]: ...
+
+    def where(self, *, state: str, task: str, error: str) -> Selected: ...
+
+    async def pause(self, queue: str, *, by: str, why: str) -> None: ...
+
+    async def resume(self, queue: str | None = None, *, task: str | None = None) -> None: ...
+
+    @property
+    def schedules(self) -> Timetable: ...
+
+    async def acts(self, limit: int) -> Sequence[Act]:
+        """What was done by hand, newest first."""
+
+    async def record_act(self, who: str, verb: str, target: str, count: int) -> None:
+        """Keep what was done by hand."""
 
     async def stats(self) -> Snapshot:
         """Where everything stands now. Raises an AsyncJobsError when that can't be known: NotStarted, StoreUnavailable."""

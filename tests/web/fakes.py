@@ -12,7 +12,7 @@ from asyncjobs.job import Job, NewJob, Policy, State
 from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
-from asyncjobs.store.base import FailureGroup, Page
+from asyncjobs.store.base import Act, Cancellation, FailureGroup, Page
 
 AS_OF = 1_795_548_031_042  # 24 November 2026, 19:20:31.042 UTC
 
@@ -94,6 +94,11 @@ class FakeSource:
         self.started = started
         self.reads = 0
         self.asked: dict[str, Any] = {}
+        self.called: list[tuple[Any, ...]] = []  # verbs that act, with what they were given
+        self.recorded: list[tuple[str, str, str, int]] = []
+        self.refuses: Exception | None = None  # raised by verbs that act
+        self.forgets: Exception | None = None  # raised when an act is to be written down
+        self.schedules = FakeSchedules(self)
 
     def _read(self) -> Snapshot:
         self.reads += 1
@@ -116,6 +121,70 @@ class FakeSource:
     async def explain(self, id: str) -> Explanation | None:
         self._read()
         return self.why
+
+    def call(self, *given: Any) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        self.called.append(given)
+
+    async def retry(self, ids: str) -> Mapping[str, bool]:
+        self.call("retry", ids)
+        return {ids: True}
+
+    async def cancel(self, ids: str) -> Mapping[str, Cancellation]:
+        self.call("cancel", ids)
+        return {ids: Cancellation.REQUESTED}
+
+    async def discard(self, ids: str) -> Mapping[str, bool]:
+        self.call("discard", ids)
+        return {ids: True}
+
+    def where(self, *, state: str, task: str, error: str) -> FakeSelection:
+        return FakeSelection(self, ("where", state, task, error))
+
+    async def pause(self, queue: str, *, by: str, why: str) -> None:
+        self.call("pause", queue, by, why)
+
+    async def resume(self, queue: str | None = None, *, task: str | None = None) -> None:
+        self.call("resume", queue, task)
+
+    async def acts(self, limit: int) -> Sequence[Act]:
+        self._read()
+        return [Act(AS_OF, *act) for act in self.recorded][:limit]
+
+    async def record_act(self, who: str, verb: str, target: str, count: int) -> None:
+        if self.forgets is not None:
+            raise self.forgets
+        self.recorded.append((who, verb, target, count))
+
+
+class FakeSelection:
+    """One job that matches."""
+
+    def __init__(self, source: FakeSource, asked: tuple[Any, ...]) -> None:
+        self._source, self._asked = source, asked
+
+    async def retry(self, *, spread: float) -> int:
+        self._source.call(*self._asked, "retry", spread)
+        return 1
+
+    async def discard(self) -> int:
+        self._source.call(*self._asked, "discard")
+        return 1
+
+
+class FakeSchedules:
+    def __init__(self, source: FakeSource) -> None:
+        self._source = source
+
+    async def pause(self, name: str, *, by: str, why: str) -> None:
+        self._source.call("schedules.pause", name, by, why)
+
+    async def resume(self, name: str) -> None:
+        self._source.call("schedules.resume", name)
+
+    async def run_now(self, name: str) -> None:
+        self._source.call("schedules.run_now", name)
 
 
 class FakeWatch(SystemClock):

@@ -227,7 +227,7 @@ async def test_auth_sees_the_app_it_belongs_to(browse: Any) -> None:
     assert seen == [app]
 
 
-@pytest.mark.parametrize("wrong", ["local", True, ("a", "b")])
+@pytest.mark.parametrize("wrong", ["locally", True, ("a", "b")])
 def test_an_auth_that_is_no_function_is_refused_when_mounting(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="give a function of the request"):
         web_app(FakeSource(), auth=wrong)

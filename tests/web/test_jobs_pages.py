@@ -224,11 +224,11 @@ async def test_hostile_text_in_a_job_changes_no_tag(browse: Any, path: str, host
 async def test_the_sections_lead_to_each_other_from_wherever_the_page_is_mounted(browse: Any) -> None:
     for path, here in (("/stats", "Overview"), ("/stats/jobs", "Jobs"), ("/stats/job?id=a", "Jobs")):
         page = await look(browse, FakeSource(jobs=[a_job("a")]), path)
-        links = [given for tag, given in page.tags if tag == "a"][:2]
+        links = [given for tag, given in page.tags if tag == "a"][:3]
         up = "" if path == "/stats" else "../"
-        assert [given["href"] for given in links] == [f"{up}stats", f"{up}stats/jobs"]
+        assert [given["href"] for given in links] == [f"{up}stats", f"{up}stats/jobs", f"{up}stats/acts"]
         assert [given.get("aria-current") for given in links] == [
-            "page" if words == here else None for words in ("Overview", "Jobs")
+            "page" if words == here else None for words in ("Overview", "Jobs", "Done by hand")
         ]
     refused = await browse(web_app(FakeSource()), client=("10.0.0.3", 1)).get("/stats", headers=HTML)
     assert "stats/jobs" not in refused.text

@@ -1,0 +1,180 @@
+"""What may be done from the page: the verbs, what each wants, and what it did."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from asyncjobs.errors import (
+    ArgumentError,
+    ConfigurationError,
+    StoreUnavailable,
+    UnknownQueue,
+    UnknownSchedule,
+    UnknownTask,
+)  # fmt: skip
+from asyncjobs.record import record
+from asyncjobs.store.base import Cancellation
+from asyncjobs.web.access import Visitor
+from asyncjobs.web.source import Source
+
+logger = logging.getLogger("asyncjobs.web")
+audit = logging.getLogger("asyncjobs.audit")
+
+JSON = "application/json"
+LARGEST = 1 << 16  # bytes of a request to act
+SPREAD = 60.0  # seconds over which a group is put back, so that what failed together doesn't return together
+
+Fields = Mapping[str, str]
+
+
+class BadAct(Exception):
+    """What was asked for can't be done as it was asked."""
+
+
+@record
+class Done:
+    """What was done: the verb, to what, and to how many."""
+
+    verb: str
+    target: str
+    count: int
+
+
+class Verb(NamedTuple):
+    """wants: the fields without which it can't be done. asks: whether a person is asked first. done: for one, for several."""
+
+    wants: tuple[str, ...]
+    asks: bool
+    words: str
+    done: str
+    act: Callable[[Source, Fields, str], Awaitable[int]]
+
+
+async def _retry(source: Source, fields: Fields, who: str) -> int:
+    return sum((await source.retry(fields["id"])).values())
+
+
+async def _cancel(source: Source, fields: Fields, who: str) -> int:
+    verdicts = (await source.cancel(fields["id"])).values()
+    return sum(verdict in (Cancellation.CANCELLED, Cancellation.REQUESTED) for verdict in verdicts)
+
+
+async def _discard(source: Source, fields: Fields, who: str) -> int:
+    return sum((await source.discard(fields["id"])).values())
+
+
+async def _retry_group(source: Source, fields: Fields, who: str) -> int:
+    return await source.where(state="failed", task=fields["task"], error=fields["error"]).retry(spread=SPREAD)
+
+
+async def _discard_group(source: Source, fields: Fields, who: str) -> int:
+    return await source.where(state="failed", task=fields["task"], error=fields["error"]).discard()
+
+
+async def _pause(source: Source, fields: Fields, who: str) -> int:
+    await source.pause(fields["queue"], by=who, why=fields.get("why", ""))
+    return 1
+
+
+async def _resume(source: Source, fields: Fields, who: str) -> int:
+    await source.resume(fields["queue"])
+    return 1
+
+
+async def _resume_task(source: Source, fields: Fields, who: str) -> int:
+    await source.resume(task=fields["task"])
+    return 1
+
+
+async def _pause_schedule(source: Source, fields: Fields, who: str) -> int:
+    await source.schedules.pause(fields["schedule"], by=who, why=fields.get("why", ""))
+    return 1
+
+
+async def _resume_schedule(source: Source, fields: Fields, who: str) -> int:
+    await source.schedules.resume(fields["schedule"])
+    return 1
+
+
+async def _run_schedule(source: Source, fields: Fields, who: str) -> int:
+    await source.schedules.run_now(fields["schedule"])
+    return 1
+
+
+VERBS: Mapping[str, Verb] = {
+    "retry": Verb(("id",), False, "Retry", "put back", _retry),
+    "cancel": Verb(("id",), True, "Cancel", "cancelled, or asked to end", _cancel),
+    "discard": Verb(("id",), True, "Discard", "removed", _discard),
+    "retry-group": Verb(("task", "error"), False, "Retry", "put back, over a minute", _retry_group),
+    "discard-group": Verb(("task", "error"), True, "Discard", "removed", _discard_group),
+    "pause": Verb(("queue",), True, "Pause", "paused", _pause),
+    "resume": Verb(("queue",), False, "Resume", "resumed", _resume),
+    "resume-task": Verb(("task",), False, "Resume", "resumed", _resume_task),
+    "pause-schedule": Verb(("schedule",), True, "Pause", "paused", _pause_schedule),
+    "resume-schedule": Verb(("schedule",), False, "Resume", "resumed", _resume_schedule),
+    "run-schedule": Verb(("schedule",), False, "Run now", "fired", _run_schedule),
+}
+
+
+def is_json(request: Request) -> bool:
+    """Whether a program asks, which wants JSON back."""
+    return _kind(request) == JSON
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def asked_for(request: Request) -> dict[str, str]:
+    """The fields of this request: of a form, or of a JSON object. Raises BadAct."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST:
+            raise BadAct(f"the request is larger than {LARGEST:,} bytes")
+    kind = _kind(request)
+    try:
+        if kind == JSON:
+            given = json.loads(body)
+            if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+                raise BadAct("give a JSON object whose values are texts")
+            return given
+        if kind == "application/x-www-form-urlencoded":
+            return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=20))
+    except ValueError as error:
+        raise BadAct(f"the request can't be read: {error}") from error
+    raise BadAct("send a form (application/x-www-form-urlencoded) or JSON (application/json)")
+
+
+def verb_of(fields: Fields) -> tuple[str, Verb]:
+    """The verb that is asked for, with all it wants. Raises BadAct."""
+    name = fields.get("do", "")
+    verb = VERBS.get(name)
+    if verb is None:
+        raise BadAct(f"do={name!r}: give one of {', '.join(VERBS)}")
+    if missing := [field for field in verb.wants if field not in fields]:
+        raise BadAct(f"do={name!r} wants {' and '.join(missing)}")
+    return name, verb
+
+
+async def act(source: Source, fields: Fields, visitor: Visitor) -> Done:
+    """Do it, and write down who did. Raises BadAct, and what the verb raises."""
+    name, verb = verb_of(fields)
+    who = visitor.name or ("somebody at this machine" if visitor.local else "somebody whom auth= let act")
+    try:
+        count = await verb.act(source, fields, who)
+    except (ArgumentError, ConfigurationError, UnknownQueue, UnknownSchedule, UnknownTask) as error:
+        raise BadAct(str(error)) from error
+    done = Done(name, " ".join(fields[field] for field in verb.wants), count)
+    audit.info("%r did %s: %r, %d", who, done.verb, done.target, done.count)
+    try:
+        await source.record_act(who, done.verb, done.target, done.count)
+    except StoreUnavailable as error:
+        logger.error("%r did %s: %r, %d, which could not be written down: %s", who, done.verb, done.target, done.count, error)
+    return done
