@@ -15,9 +15,10 @@ from asyncjobs.web.words import counted
 BACK = ("stats", "stats/jobs", "stats/job")  # where an act may lead back to, below the mount; nothing else is ever a redirect
 
 _ASKED = {
-    "cancel": "Cancel this job? If it waits it never begins; if it runs it is asked to end.",
-    "discard": "Remove this job, and what is known of it?",
-    "discard-group": "Remove these failed jobs, and what is known of them?",
+    "cancel": "Cancel? What waits never begins; what runs is asked to end.",
+    "discard": "Remove what has ended, and what is known of it?",
+    "cancel-matching": "Cancel all that match? What waits never begins; what runs is asked to end.",
+    "discard-matching": "Remove all that match, and what is known of them?",
     "pause": "Pause this queue, in every process and over restarts? What runs goes on; nothing new begins.",
     "pause-schedule": "Pause this schedule, in every process and over restarts?",
 }
@@ -43,13 +44,16 @@ def button(place: Place, do: str, back: str, about: str, **fields: str) -> Conte
 
 def confirm_page(do: str, verb: Verb, fields: Fields, place: Place) -> str:
     """Asks before it is done."""
-    about = [(element("dt", field.capitalize()), element("dd", named(fields[field]))) for field in verb.wants]
+    about = [
+        element("div", element("dt", field.capitalize()), element("dd", _told(field, value)))
+        for field, value in verb.given(fields).items()
+    ]
     why = (
         element("label", "Why? ", element("input", name="why", maxlength=500, autocomplete="off"))
         if do.startswith("pause")
         else None
     )
-    given = {"do": do, **{field: fields[field] for field in verb.wants}, "back": fields.get("back", BACK[0])}
+    given = {"do": do, **verb.given(fields), "back": fields.get("back", BACK[0])}
     return document(
         place,
         _ASKED[do],
@@ -65,6 +69,11 @@ def confirm_page(do: str, verb: Verb, fields: Fields, place: Place) -> str:
     )
 
 
+def _told(field: str, value: str) -> Content:
+    ids = value.splitlines() if field == "id" else [value]
+    return [named(ids[0]), f" and {counted(len(ids) - 1, 'other', 'others')}" if len(ids) > 1 else None]
+
+
 def done_line(query: QueryParams) -> Markup | None:
     """What was done just before, as the address says it; nothing for an address that says nothing of the kind."""
     verb, number = VERBS.get(query.get("did", "")), query.get("n", "")
@@ -73,7 +82,7 @@ def done_line(query: QueryParams) -> Markup | None:
     done = int(number)
     if not done:
         said = "Nothing was changed: it is gone, or was changed meanwhile."
-    elif "schedule" in verb.wants or "queue" in verb.wants or verb is VERBS["resume-task"]:
+    elif not {"id", "state"} & set(verb.wants):
         said = f"{verb.words}: {verb.done}."
     else:
         said = f"{counted(done, 'job was', 'jobs were')} {verb.done}."

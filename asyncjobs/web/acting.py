@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -21,14 +21,17 @@ from asyncjobs.errors import (
 from asyncjobs.record import record
 from asyncjobs.store.base import Cancellation
 from asyncjobs.web.access import Visitor
-from asyncjobs.web.source import Source
+from asyncjobs.web.source import Selected, Source
 
 logger = logging.getLogger("asyncjobs.web")
 audit = logging.getLogger("asyncjobs.audit")
 
 JSON = "application/json"
+MOST = 1_000  # fields of a request to act
 LARGEST = 1 << 16  # bytes of a request to act
-SPREAD = 60.0  # seconds over which a group is put back, so that what failed together doesn't return together
+LONGEST = 500  # characters of what an act was done to, as it is kept
+MATCHING = ("queue", "task", "error")
+SPREAD = 60.0  # seconds over which many are put back, so that what failed together doesn't return together
 
 Fields = Mapping[str, str]
 
@@ -47,34 +50,53 @@ class Done:
 
 
 class Verb(NamedTuple):
-    """wants: the fields without which it can't be done. asks: whether a person is asked first. done: for one, for several."""
+    """wants: the fields without which it can't be done; takes: others that say to what. asks: whether a person is asked first."""
 
     wants: tuple[str, ...]
     asks: bool
     words: str
     done: str
     act: Callable[[Source, Fields, str], Awaitable[int]]
+    takes: tuple[str, ...] = ()
+
+    def given(self, fields: Fields) -> dict[str, str]:
+        """Of these fields those that say to what it is done."""
+        return {name: fields[name] for name in (*self.wants, *self.takes) if fields.get(name)}
 
 
 async def _retry(source: Source, fields: Fields, who: str) -> int:
-    return sum((await source.retry(fields["id"])).values())
+    return sum((await source.retry(_ids(fields))).values())
 
 
 async def _cancel(source: Source, fields: Fields, who: str) -> int:
-    verdicts = (await source.cancel(fields["id"])).values()
+    verdicts = (await source.cancel(_ids(fields))).values()
     return sum(verdict in (Cancellation.CANCELLED, Cancellation.REQUESTED) for verdict in verdicts)
 
 
 async def _discard(source: Source, fields: Fields, who: str) -> int:
-    return sum((await source.discard(fields["id"])).values())
+    return sum((await source.discard(_ids(fields))).values())
 
 
-async def _retry_group(source: Source, fields: Fields, who: str) -> int:
-    return await source.where(state="failed", task=fields["task"], error=fields["error"]).retry(spread=SPREAD)
+async def _retry_matching(source: Source, fields: Fields, who: str) -> int:
+    return await _matching(source, fields).retry(spread=SPREAD)
 
 
-async def _discard_group(source: Source, fields: Fields, who: str) -> int:
-    return await source.where(state="failed", task=fields["task"], error=fields["error"]).discard()
+async def _cancel_matching(source: Source, fields: Fields, who: str) -> int:
+    return await _matching(source, fields).cancel()
+
+
+async def _discard_matching(source: Source, fields: Fields, who: str) -> int:
+    return await _matching(source, fields).discard()
+
+
+def _ids(fields: Fields) -> list[str]:
+    """One on each line; what a browser makes of line ends in a form is all the same."""
+    return fields["id"].splitlines()
+
+
+def _matching(source: Source, fields: Fields) -> Selected:
+    queue, task, error = (fields.get(name) or None for name in MATCHING)
+    return source.where(state=fields["state"], queue=queue, task=task, error=error)
 
 
 async def _pause(source: Source, fields: Fields, who: str) -> int:
@@ -111,8 +133,9 @@ VERBS: Mapping[str, Verb] = {
     "retry": Verb(("id",), False, "Retry", "put back", _retry),
     "cancel": Verb(("id",), True, "Cancel", "cancelled, or asked to end", _cancel),
     "discard": Verb(("id",), True, "Discard", "removed", _discard),
-    "retry-group": Verb(("task", "error"), False, "Retry", "put back, over a minute", _retry_group),
-    "discard-group": Verb(("task", "error"), True, "Discard", "removed", _discard_group),
+    "retry-matching": Verb(("state",), False, "Retry", "put back, over a minute", _retry_matching, MATCHING),
+    "cancel-matching": Verb(("state",), True, "Cancel", "cancelled, or asked to end", _cancel_matching, MATCHING),
+    "discard-matching": Verb(("state",), True, "Discard", "removed", _discard_matching, MATCHING),
     "pause": Verb(("queue",), True, "Pause", "paused", _pause),
     "resume": Verb(("queue",), False, "Resume", "resumed", _resume),
     "resume-task": Verb(("task",), False, "Resume", "resumed", _resume_task),
@@ -146,10 +169,20 @@ async def asked_for(request: Request) -> dict[str, str]:
                 raise BadAct("give a JSON object whose values are texts")
             return given
         if kind == "application/x-www-form-urlencoded":
-            return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=20))
+            return _joined(
+                parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=MOST)
+            )
     except ValueError as error:
         raise BadAct(f"the request can't be read: {error}") from error
     raise BadAct("send a form (application/x-www-form-urlencoded) or JSON (application/json)")
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """By name, what is given several times on a line each."""
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        fields[name] = f"{fields[name]}\n{value}" if name in fields else value
+    return fields
 
 
 def verb_of(fields: Fields) -> tuple[str, Verb]:
@@ -158,7 +191,7 @@ def verb_of(fields: Fields) -> tuple[str, Verb]:
     verb = VERBS.get(name)
     if verb is None:
         raise BadAct(f"do={name!r}: give one of {', '.join(VERBS)}")
-    if missing := [field for field in verb.wants if field not in fields]:
+    if missing := [field for field in verb.wants if not fields.get(field)]:
         raise BadAct(f"do={name!r} wants {' and '.join(missing)}")
     return name, verb
 
@@ -171,7 +204,7 @@ async def act(source: Source, fields: Fields, visitor: Visitor) -> Done:
         count = await verb.act(source, fields, who)
     except (ArgumentError, ConfigurationError, UnknownQueue, UnknownSchedule, UnknownTask) as error:
         raise BadAct(str(error)) from error
-    done = Done(name, " ".join(fields[field] for field in verb.wants), count)
+    done = Done(name, " ".join(verb.given(fields).values())[:LONGEST], count)
     audit.info("%r did %s: %r, %d", who, done.verb, done.target, done.count)
     try:
         await source.record_act(who, done.verb, done.target, done.count)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -36,11 +37,19 @@ from asyncjobs.web.stylesheet import Stylesheet
 
 logger = logging.getLogger("asyncjobs.web")
 
-Route = Callable[[Request, Place], Awaitable[Response]]
-
 NO_ACTS = "You may look, and not act: the auth= of jobs.web says so."
-LOOKING: Sequence[str] = ("GET", "HEAD")
-ACTING: Sequence[str] = ("POST",)
+LOOKING = ("GET", "HEAD")
+ACTING = ("POST",)
+
+Answering = Callable[[Request, Place], Awaitable[Response]]
+
+
+class Route(NamedTuple):
+    """What is at an address, and by which methods."""
+
+    methods: Sequence[str]
+    answer: Answering
+
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -83,17 +92,17 @@ class Web:
         self._style = Stylesheet()
         self._told: frozenset[str] = frozenset()  # the parts that were ill at the last health; written by _health
         self._routes = {
-            "": self._home,
-            "/": self._home,
-            "/stats": self._guarded(self._stats),
-            "/stats/jobs": self._guarded(self._jobs),
-            "/stats/job": self._guarded(self._job),
-            "/stats/acts": self._guarded(self._done),
-            "/stats/confirm": self._guarded(self._confirm),
-            "/health": self._health,
-            f"/{self._style.path}": self._stylesheet,
+            "": Route(LOOKING, self._home),
+            "/": Route(LOOKING, self._home),
+            "/stats": Route(LOOKING, self._guarded(self._stats)),
+            "/stats/jobs": Route(LOOKING, self._guarded(self._jobs)),
+            "/stats/job": Route(LOOKING, self._guarded(self._job)),
+            "/stats/acts": Route(LOOKING, self._guarded(self._done)),
+            "/stats/confirm": Route((*LOOKING, *ACTING), self._guarded(self._confirm)),
+            "/stats/act": Route(ACTING, self._guarded(self._act)),
+            "/health": Route(LOOKING, self._health),
+            f"/{self._style.path}": Route(LOOKING, self._stylesheet),
         }
-        self._acts = {"/stats/act": self._guarded(self._act)}  # by POST alone
         self._other = Router()  # closes websockets; answers a server's lifespan when mounted nowhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,22 +120,19 @@ class Web:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, path: str, place: Place) -> Response:
-        if (route := self._routes.get(path)) is not None:
-            methods, what = LOOKING, "looking, by GET and HEAD"
-        elif (route := self._acts.get(path)) is not None:
-            methods, what = ACTING, "acting, by POST"
-        else:
+        route = self._routes.get(path)
+        if route is None:
             return _error(request, place, 404, "Nothing is at this address.")
-        if request.method not in methods:
-            response = _error(request, place, 405, f"This address is only for {what}.")
-            response.headers["Allow"] = ", ".join(methods)
+        if request.method not in route.methods:
+            response = _error(request, place, 405, f"This address is only for {', '.join(route.methods)}.")
+            response.headers["Allow"] = ", ".join(route.methods)
             return response
-        return await route(request, place)
+        return await route.answer(request, place)
 
     async def _home(self, request: Request, place: Place) -> Response:
         return Response(status_code=307, headers={"Location": place.up + "stats"})
 
-    def _guarded(self, show: Callable[[Request, Place, Visitor], Awaitable[Response]]) -> Route:
+    def _guarded(self, show: Callable[[Request, Place, Visitor], Awaitable[Response]]) -> Answering:
         """For those who may look."""
 
         async def judged(request: Request, place: Place) -> Response:
@@ -195,8 +201,8 @@ class Web:
     async def _confirm(self, request: Request, place: Place, visitor: Visitor) -> Response:
         if not place.acts:
             return _error(request, place, 403, NO_ACTS)
-        fields = dict(request.query_params)
         try:
+            fields = await asked_for(request) if request.method == "POST" else dict(request.query_params)
             name, verb = verb_of(fields)
         except BadAct as error:
             return _error(request, place, 400, str(error))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from asyncjobs.job import Job, State
 from asyncjobs.record import record
 from asyncjobs.store.base import Page
+from asyncjobs.web.act_pages import button
 from asyncjobs.web.layout import Place, Section, document, moment, named, number_cell, table_of
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.redact import Redaction
@@ -46,7 +48,11 @@ def job_list(page: Page, filters: Filters, now: int, redaction: Redaction, place
     heads = [element("th", head, scope="col") for head in ("Job", "Task", "State", "Queue")]
     heads += [element("th", "Attempt", scope="col", class_="number")]
     heads += [element("th", head, scope="col") for head in ("Put in", "Arguments", "Error")]
-    found = table_of("Jobs, newest first", heads, rows) if rows else _none(filters, place)
+    if place.acts:
+        heads = [element("th", "Select", scope="col"), *heads]
+    found: Content = table_of("Jobs, newest first", heads, rows) if rows else _none(filters, place)
+    if rows and place.acts:
+        found = (_matching(filters, place), _selected(found, filters, place))
     return document(place, "Jobs", _form(filters, place), found, _turn(page, filters, place), here=Section.JOBS)
 
 
@@ -60,8 +66,10 @@ def state_mark(view: str) -> Markup:
 
 
 def _row(job: Job, now: int, redaction: Redaction, place: Place) -> Markup:
+    box = element("input", type="checkbox", name="id", value=job.id, aria_label=f"Select job {job.id}")
     return element(
         "tr",
+        element("td", box) if place.acts else None,
         element("th", job_link(job.id, place), scope="row"),
         element("td", named(job.name)),
         element("td", state_mark(job.view(now))),
@@ -90,6 +98,35 @@ def _form(filters: Filters, place: Place) -> Markup:
         element("button", "Show"),
         method="get", action=place.up + "stats/jobs", class_="filters", role="search",
     )  # fmt: skip
+
+
+def _selected(table: Content, filters: Filters, place: Place) -> Markup:
+    """The table, and what can be done to the jobs that are ticked in it."""
+    act, ask = place.up + "stats/act", place.up + "stats/confirm"
+    buttons = [
+        element("button", "Retry selected", name="do", value="retry", formaction=act),
+        element("button", "Cancel selected…", name="do", value="cancel"),
+        element("button", "Discard selected…", name="do", value="discard"),
+    ]
+    back = element("input", type="hidden", name="back", value=_address(filters))
+    return element("form", back, table, element("div", buttons, class_="buttons"), method="post", action=ask)
+
+
+def _matching(filters: Filters, place: Place) -> Content:
+    """What can be done to all that match, on this page and beyond: where their state is asked for, so that it means something."""
+    if filters.state not in set(State):
+        return None
+    verbs = ("retry-matching", "discard-matching") if State(filters.state).ended else ("cancel-matching",)
+    return element(
+        "div",
+        element("span", "All that match: ", class_="muted"),
+        [button(place, verb, _address(filters), "all jobs that match", **filters.given()) for verb in verbs],
+        class_="buttons",
+    )
+
+
+def _address(filters: Filters) -> str:
+    return "stats/jobs" + (f"?{urlencode(filters.given(), errors='replace')}" if filters.given() else "")
 
 
 def _none(filters: Filters, place: Place) -> Markup:

@@ -344,12 +344,13 @@ def _group(group: FailureGroup, place: Place) -> Content:
         number_cell(count(group.count)),
         element("td", moment(group.first_at, NOTHING)),
         element("td", moment(group.last_at, NOTHING)),
-        _buttons(place, *(_group_button(place, verb, group) for verb in ("retry-group", "discard-group") if group.error)),
+        _buttons(place, *(_group_button(place, verb, group) for verb in ("retry-matching", "discard-matching") if group.error)),
     )
 
 
 def _group_button(place: Place, verb: str, group: FailureGroup) -> Content:
-    return button(place, verb, "stats", f"{group.error} of {group.task}", task=group.task, error=group.error)
+    about = f"{group.error} of {group.task}"
+    return button(place, verb, "stats", about, state=State.FAILED.value, task=group.task, error=group.error)
 
 
 def _schedules(snapshot: Snapshot, place: Place) -> Content:

@@ -127,20 +127,20 @@ class FakeSource:
             raise self.refuses
         self.called.append(given)
 
-    async def retry(self, ids: str) -> Mapping[str, bool]:
+    async def retry(self, ids: Sequence[str]) -> Mapping[str, bool]:
         self.call("retry", ids)
-        return {ids: True}
+        return dict.fromkeys(ids, True)
 
-    async def cancel(self, ids: str) -> Mapping[str, Cancellation]:
+    async def cancel(self, ids: Sequence[str]) -> Mapping[str, Cancellation]:
         self.call("cancel", ids)
-        return {ids: Cancellation.REQUESTED}
+        return dict.fromkeys(ids, Cancellation.REQUESTED)
 
-    async def discard(self, ids: str) -> Mapping[str, bool]:
+    async def discard(self, ids: Sequence[str]) -> Mapping[str, bool]:
         self.call("discard", ids)
-        return {ids: True}
+        return dict.fromkeys(ids, True)
 
-    def where(self, *, state: str, task: str, error: str) -> FakeSelection:
-        return FakeSelection(self, ("where", state, task, error))
+    def where(self, *, state: str, queue: str | None, task: str | None, error: str | None) -> FakeSelection:
+        return FakeSelection(self, ("where", state, queue, task, error))
 
     async def pause(self, queue: str, *, by: str, why: str) -> None:
         self.call("pause", queue, by, why)
@@ -166,6 +166,10 @@ class FakeSelection:
 
     async def retry(self, *, spread: float) -> int:
         self._source.call(*self._asked, "retry", spread)
+        return 1
+
+    async def cancel(self) -> int:
+        self._source.call(*self._asked, "cancel")
         return 1
 
     async def discard(self) -> int:

@@ -20,7 +20,7 @@ from tests.web.html import Page
 HTML = {"accept": "text/html"}
 SAME = {"sec-fetch-site": "same-origin"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-EVERYTHING = {"id": "a", "task": "sync", "error": "KeyError", "queue": "mail", "schedule": "nightly"}
+EVERYTHING = {"id": "a", "state": "failed", "task": "sync", "error": "KeyError", "queue": "mail", "schedule": "nightly"}
 
 
 def let(answer: Any) -> Any:
@@ -36,9 +36,10 @@ async def post(
 
 
 CALLED: dict[str, tuple[Any, ...]] = {
-    "retry": ("retry", "a"), "cancel": ("cancel", "a"), "discard": ("discard", "a"),
-    "retry-group": ("where", "failed", "sync", "KeyError", "retry", 60.0),
-    "discard-group": ("where", "failed", "sync", "KeyError", "discard"),
+    "retry": ("retry", ["a"]), "cancel": ("cancel", ["a"]), "discard": ("discard", ["a"]),
+    "retry-matching": ("where", "failed", "mail", "sync", "KeyError", "retry", 60.0),
+    "cancel-matching": ("where", "failed", "mail", "sync", "KeyError", "cancel"),
+    "discard-matching": ("where", "failed", "mail", "sync", "KeyError", "discard"),
     "pause": ("pause", "mail", "ada", "a holiday"), "resume": ("resume", "mail", None), "resume-task": ("resume", None, "sync"),
     "pause-schedule": ("schedules.pause", "nightly", "ada", "a holiday"), "resume-schedule": ("schedules.resume", "nightly"),
     "run-schedule": ("schedules.run_now", "nightly"),
@@ -51,23 +52,61 @@ async def test_each_verb_does_what_it_says_and_is_written_down(browse: Any, do: 
     answer = await post(browse, source, {"do": do, **EVERYTHING, "why": "a holiday", "back": "stats/jobs?queue=mail&did=x"})
     assert (answer.status_code, source.called) == (303, [CALLED[do]])
     assert answer.headers["location"] == f"../stats/jobs?queue=mail&did={do}&n=1"
-    assert source.recorded == [("ada", do, " ".join(EVERYTHING[field] for field in VERBS[do].wants), 1)]
+    assert source.recorded == [("ada", do, " ".join(VERBS[do].given(EVERYTHING).values()), 1)]
 
 
 async def test_what_was_done_stands_in_a_list(browse: Any) -> None:
     source = FakeSource()
     client = browse(web_app(source, auth=let(("read", "ada"))))
     assert "Nothing yet." in (await client.get("/stats/acts", headers=HTML)).text
-    source.recorded = [("ada", "retry-group", "sync KeyError", 28), ("<b>", "explode", "\u202ex", 1)]
+    source.recorded = [("ada", "retry-matching", "sync KeyError", 28), ("<b>", "explode", "\u202ex", 1)]
     page = Page((await client.get("/stats/acts", headers=HTML)).text)
     assert page.by_tag["tr"][1] == "24 November 2026, 19:20:31 UTCadaRetrysync KeyError28"
     assert page.by_tag["tr"][2].endswith("<b>explode\\u202ex1")
     assert (await client.get("/stats/acts")).json()["acts"][0] == {
-        "at": "2026-11-24T19:20:31.042Z", "at_ms": AS_OF, "who": "ada", "verb": "retry-group", "target": "sync KeyError", "count": 28,
+        "at": "2026-11-24T19:20:31.042Z", "at_ms": AS_OF, "who": "ada", "verb": "retry-matching", "target": "sync KeyError", "count": 28,
     }  # fmt: skip
     source.answer = StoreUnavailable("busy")
     assert (await client.get("/stats/acts")).status_code == 503
     assert (await browse(web_app(source), client=("10.0.0.3", 1)).get("/stats/acts")).status_code == 403
+
+
+async def test_several_jobs_are_acted_on_together(browse: Any) -> None:
+    source = FakeSource()
+    client = browse(web_app(source, auth=let(("act", "ada"))))
+    answer = await client.post("/stats/act", content="do=retry&id=a&id=b+c&id=%3Cd%3E", headers={**SAME, **FORM})
+    assert answer.headers["location"] == "../stats?did=retry&n=3"
+    answer = await client.post("/stats/confirm", content="do=cancel&id=a&id=b+c&id=%3Cd%3E", headers={**FORM, **HTML})
+    page = Page(answer.text)
+    assert page.by_tag["dd"] == ["a and 2 others"]
+    hidden = {given["name"]: given["value"] or "" for tag, given in page.tags if tag == "input" and given.get("type") == "hidden"}
+    assert hidden["id"] == "a\nb c\n<d>"
+    await client.post(
+        "/stats/act", data={**hidden, "id": hidden["id"].replace("\n", "\r\n")}, headers=SAME
+    )  # as a browser sends it
+    assert source.called == [("retry", ["a", "b c", "<d>"]), ("cancel", ["a", "b c", "<d>"])]
+    assert source.recorded[0] == ("ada", "retry", "a\nb c\n<d>", 3)
+
+
+async def test_jobs_of_a_list_are_ticked_or_taken_as_they_match(browse: Any) -> None:
+    source = FakeSource(jobs=[a_job("a"), a_job("b")])
+    for query, shown in (
+        ("", []), ("?queue=mail", []), ("?state=done", []), ("?state=queued&queue=mail", ["Cancel all jobs that match"]),
+        ("?state=failed", ["Retry all jobs that match", "Discard all jobs that match"]),
+    ):  # fmt: skip
+        page = Page((await browse(web_app(source, auth=let("act"))).get(f"/stats/jobs{query}", headers=HTML)).text)
+        assert buttons(page) == shown
+        ticks = [given["value"] for tag, given in page.tags if tag == "input" and given.get("type") == "checkbox"]
+        assert ticks == ["a", "b"]
+        named = [
+            (given.get("value"), given.get("formaction"))
+            for tag, given in page.tags
+            if tag == "button" and given.get("name") == "do"
+        ]
+        assert named == [("retry", "../stats/act"), ("cancel", None), ("discard", None)]
+    page = Page((await browse(web_app(source, auth=let("read"))).get("/stats/jobs?state=failed", headers=HTML)).text)
+    assert not [given for tag, given in page.tags if given.get("type") in ("checkbox", "hidden")]
+    assert buttons(page) == []
 
 
 async def test_a_program_acts_by_json_and_gets_json(browse: Any) -> None:
@@ -138,9 +177,9 @@ async def test_a_page_of_another_origin_acts_in_nobodys_name(browse: Any, header
         (b"do=explode", "application/x-www-form-urlencoded", "give one of retry, cancel"),
         (b"", "application/x-www-form-urlencoded", "give one of retry, cancel"),
         (b"do=retry", "application/x-www-form-urlencoded", "'retry' wants id"),
-        (b"do=retry-group", "application/x-www-form-urlencoded", "wants task and error"),
+        (b"do=retry-matching", "application/x-www-form-urlencoded", "wants state"),
         (b"do=retry&id=\xff", "application/x-www-form-urlencoded", "can't be read"),
-        (b"&".join(b"a=1" for _ in range(30)), "application/x-www-form-urlencoded", "can't be read"),
+        (b"&".join(b"a=1" for _ in range(1001)), "application/x-www-form-urlencoded", "can't be read"),
         (b"[1]", "application/json", "JSON object"),
         (b'{"do": 1}', "application/json", "JSON object"),
         (b'{"do": ', "application/json", "can't be read"),
@@ -178,10 +217,10 @@ async def test_what_was_done_and_can_not_be_written_down_is_logged(browse: Any, 
     source = FakeSource()
     source.forgets = StoreUnavailable("the disk is full")
     with caplog.at_level(logging.INFO):
-        assert (await post(browse, source, {"do": "retry", "id": "a\nb"})).status_code == 303
+        assert (await post(browse, source, {"do": "retry", "id": "a\x1b[0m"})).status_code == 303
     said = [one for one in caplog.records if one.name.startswith("asyncjobs")]
     assert [(one.name, one.levelname) for one in said] == [("asyncjobs.audit", "INFO"), ("asyncjobs.web", "ERROR")]
-    assert said[0].getMessage() == "'ada' did retry: 'a\\nb', 1"
+    assert said[0].getMessage() == "'ada' did retry: 'a\\x1b[0m', 1"
     assert "the disk is full" in said[1].getMessage()
 
 
@@ -196,7 +235,7 @@ async def test_an_act_leads_back_to_a_page_of_ours_alone(browse: Any, back: str)
 async def test_what_was_done_is_said_on_the_page_that_follows(browse: Any) -> None:
     client = browse(web_app(FakeSource(), auth=let("act")))
     for query, said in (
-        ("did=retry&n=1", "1 job was put back."), ("did=discard-group&n=28", "28 jobs were removed."),
+        ("did=retry&n=1", "1 job was put back."), ("did=discard-matching&n=28", "28 jobs were removed."),
         ("did=pause&n=1", "Pause: paused."), ("did=retry&n=0", "Nothing was changed: it is gone, or was changed meanwhile."),
     ):  # fmt: skip
         page = Page((await client.get(f"/stats?{query}", headers=HTML)).text)
@@ -219,7 +258,7 @@ async def test_what_takes_something_away_asks_before(browse: Any) -> None:
             hidden = {
                 given["name"]: given["value"] for tag, given in page.tags if tag == "input" and given.get("type") == "hidden"
             }
-            assert hidden == {"do": do, **{field: EVERYTHING[field] for field in verb.wants}, "back": "stats/jobs?queue=mail"}
+            assert hidden == {"do": do, **verb.given(EVERYTHING), "back": "stats/jobs?queue=mail"}
             assert [given["method"] for tag, given in page.tags if tag == "form"] == ["post"]
             assert "../stats/jobs?queue=mail" in page.links()
 

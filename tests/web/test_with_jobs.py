@@ -38,7 +38,7 @@ async def test_what_fails_is_seen_put_back_and_written_down(browse: Any) -> None
         assert any(row.startswith("KeyError'plan'send3") for row in page.by_tag["tr"])
         assert (await client.get(f"/stats/job?id={handles[0].id}")).json()["arguments"] == {"password": "•••"}
         broken[0] = False
-        assert await act(do="retry-group", task="send", error="KeyError") == "../stats?did=retry-group&n=3"
+        assert await act(do="retry-matching", state="failed", task="send", error="KeyError") == "../stats?did=retry-matching&n=3"
         await clock.advance(61)
         assert [await handle.status() for handle in handles] == [State.SUCCEEDED] * 3
         await act(do="pause", queue="mail", why="a holiday")
@@ -56,14 +56,14 @@ async def test_what_fails_is_seen_put_back_and_written_down(browse: Any) -> None
         await jobs.pause(task="send")
         await act(do="resume-task", task="send")
         await clock.advance(2)
-        assert await act(do="discard-group", task="send", error="KeyError") == "../stats?did=discard-group&n=0"
+        assert await act(do="discard-matching", state="failed", error="KeyError") == "../stats?did=discard-matching&n=0"
         refused = await client.post(
             "/stats/act", data={"do": "pause", "queue": "mial"}, headers={"sec-fetch-site": "same-origin"}
         )
         assert (refused.status_code, "mial" in refused.text) == (400, True)
         assert [one["verb"] for one in (await client.get("/stats/acts")).json()["acts"]] == [
-            "discard-group", "resume-task", "resume-schedule", "pause-schedule", "run-schedule", "resume", "discard", "cancel", "pause",
-            "retry-group",
+            "discard-matching", "resume-task", "resume-schedule", "pause-schedule", "run-schedule", "resume", "discard", "cancel", "pause",
+            "retry-matching",
         ]  # fmt: skip
         assert {one.who for one in await jobs.acts()} == {"ada"}
         assert (await jobs.list(state="queued")).jobs == []
