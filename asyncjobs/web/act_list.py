@@ -29,4 +29,4 @@ def act_list(acts: Sequence[Act], place: Place) -> str:
         for act in acts
     ]
     shown = table_of(f"The last {LIMIT}, newest first", heads, rows) if rows else element("p", "Nothing yet.", class_="empty")
-    return document(place, "Done by hand", shown, here=Section.ACTS)
+    return document(place, "Done by hand", shown, here=Section.ACTS, stays_fresh=True)

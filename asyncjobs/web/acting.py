@@ -90,7 +90,7 @@ async def _discard_matching(source: Source, fields: Fields, who: str) -> int:
 
 
 def _ids(fields: Fields) -> list[str]:
-    """One on each line; what a browser makes of line ends in a form is all the same."""
+    """One on each line."""
     return fields["id"].splitlines()
 
 
@@ -181,7 +181,8 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """By name, what is given several times on a line each."""
     fields: dict[str, str] = {}
     for name, value in pairs:
-        fields[name] = f"{fields[name]}\n{value}" if name in fields else value
+        one = value.replace("\r\n", "\n")  # what a browser makes of it in a form
+        fields[name] = f"{fields[name]}\n{one}" if name in fields else one
     return fields
 
 

@@ -22,8 +22,10 @@ from asyncjobs.web.act_list import act_list
 from asyncjobs.web.act_pages import confirm_page, done_line, way_back
 from asyncjobs.web.acting import BadAct, act, asked_for, is_json, verb_of
 from asyncjobs.web.api import act_json, acts_json, error_json, job_json, job_list_json, stats_json, unreadable_json
+from asyncjobs.web.asset import Asset
 from asyncjobs.web.auth import Auth
 from asyncjobs.web.closed import error_page, refused_page, unreadable_page
+from asyncjobs.web.conditional import unless_known
 from asyncjobs.web.job_list import LIMIT, Filters, job_list
 from asyncjobs.web.job_page import job_page
 from asyncjobs.web.latest import Latest, Unreadable, read
@@ -33,7 +35,6 @@ from asyncjobs.web.negotiate import Face, face
 from asyncjobs.web.overview import overview
 from asyncjobs.web.redact import Redaction
 from asyncjobs.web.source import Source
-from asyncjobs.web.stylesheet import Stylesheet
 
 logger = logging.getLogger("asyncjobs.web")
 
@@ -53,7 +54,8 @@ class Route(NamedTuple):
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types asyncjobs"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -61,7 +63,7 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, no-store",
 }
-_OURS = frozenset({name.lower() for name in HEADERS} | {"content-length", "content-type", "vary"})
+_OURS = frozenset({name.lower() for name in HEADERS} | {"content-length", "content-type", "etag", "vary"})
 
 
 def web_app(source: Source, *, auth: Auth | None = None, redact: Collection[str] = (), clock: Clock | None = None) -> ASGIApp:
@@ -89,7 +91,8 @@ class Web:
         self._redaction = redaction
         self._clock = clock
         self._latest = Latest(source, clock.monotonic)
-        self._style = Stylesheet()
+        self._style = Asset("style.css", "text/css")
+        self._script = Asset("live.js", "text/javascript")
         self._told: frozenset[str] = frozenset()  # the parts that were ill at the last health; written by _health
         self._routes = {
             "": Route(LOOKING, self._home),
@@ -101,7 +104,7 @@ class Web:
             "/stats/confirm": Route((*LOOKING, *ACTING), self._guarded(self._confirm)),
             "/stats/act": Route(ACTING, self._guarded(self._act)),
             "/health": Route(LOOKING, self._health),
-            f"/{self._style.path}": Route(LOOKING, self._stylesheet),
+            **{f"/{asset.path}": Route(LOOKING, _served(asset)) for asset in (self._style, self._script)},
         }
         self._other = Router()  # closes websockets; answers a server's lifespan when mounted nowhere
 
@@ -111,7 +114,7 @@ class Web:
             return
         scope, path, up = mounted(scope)
         request = Request(scope, receive)
-        place = Place(up, self._style.href, live="live" in request.query_params)
+        place = Place(up, self._style.href, self._script.href, live="live" in request.query_params)
         response = await self._answer(request, path, place)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)  # the stylesheet has its own Cache-Control; nobody else can
@@ -155,9 +158,9 @@ class Web:
         reading = await self._latest.get()
         if isinstance(reading, Unreadable):
             return self._unreadable(request, place, reading)
-        if face(request) is Face.HTML:
-            return _negotiated(HTMLResponse(overview(reading, visitor, place)))
-        return _negotiated(stats_json(reading))
+        html = face(request) is Face.HTML
+        response = _negotiated(HTMLResponse(overview(reading, visitor, place)) if html else stats_json(reading))
+        return unless_known(request, response, f"{html} {place} {visitor} {self._latest.mark}")
 
     async def _jobs(self, request: Request, place: Place, visitor: Visitor) -> Response:
         filters, now = Filters.of(request.query_params), self._clock.now()
@@ -172,8 +175,8 @@ class Web:
         if isinstance(page, Unreadable):
             return self._unreadable(request, place, page)
         if face(request) is Face.HTML:
-            return _negotiated(HTMLResponse(job_list(page, filters, now, self._redaction, place)))
-        return _negotiated(job_list_json(page, now, self._redaction))
+            return unless_known(request, _negotiated(HTMLResponse(job_list(page, filters, now, self._redaction, place))))
+        return unless_known(request, _negotiated(job_list_json(page, now, self._redaction)))
 
     async def _job(self, request: Request, place: Place, visitor: Visitor) -> Response:
         id, now = request.query_params.get("id", ""), self._clock.now()
@@ -187,16 +190,16 @@ class Web:
                 request, place, 404, f"There is no job {id!r}: it was never put in, or has been removed since it ended."
             )
         if face(request) is Face.HTML:
-            return _negotiated(HTMLResponse(job_page(job, why, now, self._redaction, place)))
-        return _negotiated(job_json(job, why, now, self._redaction))
+            return unless_known(request, _negotiated(HTMLResponse(job_page(job, why, now, self._redaction, place))))
+        return unless_known(request, _negotiated(job_json(job, why, now, self._redaction)))
 
     async def _done(self, request: Request, place: Place, visitor: Visitor) -> Response:
         acts = await read(self._source.acts(ACTS))
         if isinstance(acts, Unreadable):
             return self._unreadable(request, place, acts)
         if face(request) is Face.HTML:
-            return _negotiated(HTMLResponse(act_list(acts, place)))
-        return _negotiated(acts_json(acts))
+            return unless_known(request, _negotiated(HTMLResponse(act_list(acts, place))))
+        return unless_known(request, _negotiated(acts_json(acts)))
 
     async def _confirm(self, request: Request, place: Place, visitor: Visitor) -> Response:
         if not place.acts:
@@ -243,14 +246,18 @@ class Web:
             logger.warning("health answers %s", f"503: {told}" if ill else "200 again")
         return PlainTextResponse("unavailable\n", 503) if problems else PlainTextResponse("ok\n")
 
-    async def _stylesheet(self, request: Request, place: Place) -> Response:
-        current = request.query_params.get("v") == self._style.version
-        caching = "public, max-age=31536000, immutable" if current else "no-cache"
-        return Response(self._style.content, media_type="text/css", headers={"Cache-Control": caching})
-
     def _problems(self) -> Mapping[str, str]:
         problems = self._source.problems
         return problems if problems or self._source.started else {"runner": str(NotStarted())}
+
+
+def _served(asset: Asset) -> Answering:
+    async def answer(request: Request, place: Place) -> Response:
+        current = request.query_params.get("v") == asset.version
+        caching = "public, max-age=31536000, immutable" if current else "no-cache"
+        return Response(asset.content, media_type=asset.media_type, headers={"Cache-Control": caching})
+
+    return answer
 
 
 def _refused(request: Request, place: Place, refused: Refused) -> Response:

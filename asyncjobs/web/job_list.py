@@ -53,7 +53,7 @@ def job_list(page: Page, filters: Filters, now: int, redaction: Redaction, place
     found: Content = table_of("Jobs, newest first", heads, rows) if rows else _none(filters, place)
     if rows and place.acts:
         found = (_matching(filters, place), _selected(found, filters, place))
-    return document(place, "Jobs", _form(filters, place), found, _turn(page, filters, place), here=Section.JOBS)
+    return document(place, "Jobs", _form(filters, place), found, _turn(page, filters, place), here=Section.JOBS, stays_fresh=True)
 
 
 def job_link(id: str, place: Place, *words: Content) -> Markup:

@@ -32,6 +32,7 @@ def job_page(job: Job, why: Explanation | None, now: int, redaction: Redaction, 
         _values("Meta", redaction.of_json(job.meta)) if job.meta != "{}" else None,
         title=f"{job.name} · job",
         here=Section.JOBS,
+        stays_fresh=True,
     )
 
 

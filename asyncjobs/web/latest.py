@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from hashlib import sha256
 from typing import TypeVar
 
 from asyncjobs.errors import AsyncJobsError, ConfigurationError, NotStarted, StoreUnavailable
@@ -41,6 +43,7 @@ class Latest:
         self._monotonic = monotonic
         self._reading: Reading | None = None  # written by _read, with the time it ended
         self._read_at = 0.0
+        self._mark: str | None = None  # of that reading, once it was asked for; written by mark and _read
         self._turn = asyncio.Lock()  # belongs to one loop once it was waited for; replaced with the loop, in get
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -57,12 +60,20 @@ class Latest:
             assert self._reading is not None
             return self._reading
 
+    @property
+    def mark(self) -> str:
+        """Changes when the numbers do, and not with the time of day."""
+        if self._mark is None:
+            known = replace(self._reading, as_of=0) if isinstance(self._reading, Snapshot) else None
+            self._mark = sha256(repr(known).encode(errors="surrogatepass")).hexdigest()
+        return self._mark
+
     def forget(self) -> None:
         """What was read is no longer so: somebody has acted."""
         self._reading = None
 
     async def _read(self) -> None:
-        before = self._reading
+        before, self._mark = self._reading, None
         self._reading = await read(self._source.stats())
         self._read_at = self._monotonic()
         if isinstance(self._reading, Unreadable) and self._reading != before:

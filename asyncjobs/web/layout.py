@@ -30,12 +30,13 @@ _SECTIONS = {Section.OVERVIEW: "Overview", Section.JOBS: "Jobs", Section.ACTS: "
 class Place:
     """Where a page stands. up: leads from it to the mount, relative, so that no proxy can make a link wrong.
 
-    style: the stylesheet, below the mount. live: the page was asked to keep itself fresh. acts: who looks may act. did: what was done
+    style, script: the stylesheet and the script, below the mount. live: the page was asked to keep itself fresh. acts: who looks may act. did: what was done
     just before, to be said.
     """
 
     up: str
     style: str
+    script: str = ""
     live: bool = False
     acts: bool = False
     did: Markup | None = None
@@ -46,9 +47,15 @@ class Place:
 
 
 def document(
-    place: Place, heading: str, *main: Content, title: str | None = None, footer: Content = None, here: Section | None = None
+    place: Place,
+    heading: str,
+    *main: Content,
+    title: str | None = None,
+    footer: Content = None,
+    here: Section | None = None,
+    stays_fresh: bool = False,
 ) -> str:
-    """A whole page. here: its section, for who was let in; None shows no way to the others."""
+    """A whole page. here: its section, for who was let in; None shows no way to the others. stays_fresh: by the script, where there is one."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -58,6 +65,7 @@ def document(
         element("meta", name="robots", content="noindex"),
         element("meta", http_equiv="refresh", content=LIVE) if place.live else None,
         element("link", rel="stylesheet", href=place.up + place.style),
+        element("script", src=place.up + place.script, defer=True) if stays_fresh and place.script else None,
     )
     body = element(
         "body",

@@ -70,15 +70,17 @@ def overview(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         title=f"({len(snapshot.findings)}) {TITLE}" if snapshot.findings else TITLE,
         footer=element("p", f"asyncjobs {snapshot.version}", name),
         here=Section.OVERVIEW,
+        stays_fresh=True,
     )
 
 
 def _as_of(snapshot: Snapshot, place: Place) -> Markup:
-    fresh: Content = (
+    by_hand: Content = (
         (f"loads itself every {LIVE} seconds, ", place.link("stats", "stop"))
         if place.live
         else (place.link("stats", "Refresh"), " · ", place.link("stats?live=1", f"every {LIVE} seconds"))
     )
+    fresh = (element("noscript", by_hand), element("span", data_live=""))
     at = element("time", date(snapshot.as_of), datetime=iso(snapshot.as_of))
     return element("p", "Numbers of ", at, " · ", fresh, " · ", place.link("stats?format=json", "JSON"), class_="as-of")
 

@@ -13,7 +13,10 @@ from tests.web.fakes import FakeSource
 from tests.web.html import Page
 
 HTML = {"accept": "text/html"}
-CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types asyncjobs"
+)
 
 
 async def answers(browse: Any) -> dict[str, Any]:
@@ -49,15 +52,25 @@ async def test_every_answer_is_closed_to_caches_frames_and_foreign_content(brows
         assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_the_stylesheet_may_be_kept_for_ever_under_its_version_only(browse: Any) -> None:
+@pytest.mark.parametrize(("tag", "key", "name"), [("link", "href", "style.css"), ("script", "src", "live.js")])
+async def test_what_lies_in_static_may_be_kept_for_ever_under_its_version_only(
+    browse: Any, tag: str, key: str, name: str
+) -> None:
     client = browse(web_app(FakeSource()))
     page = Page((await client.get("/stats", headers=HTML)).text)
-    (href,) = [given["href"] for tag, given in page.tags if tag == "link"]
-    current, other = await client.get(f"/{href}"), await client.get("/static/style.css?v=0")
+    (href,) = [given[key] for found, given in page.tags if found == tag]
+    current, other = await client.get(f"/{href}"), await client.get(f"/static/{name}?v=0")
     assert current.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert other.headers["cache-control"] == "no-cache"
     assert current.headers["content-security-policy"] == CSP
     assert current.content == other.content != b""
+    assert current.headers["content-type"].startswith("text/")
+
+
+async def test_all_that_a_page_loads_is_small(browse: Any) -> None:
+    client = browse(web_app(FakeSource()))
+    sizes = [len((await client.get(path, headers=HTML)).content) for path in ("/static/style.css", "/static/live.js", "/stats")]
+    assert sum(sizes) < 60 * 1024
 
 
 async def test_the_stylesheet_asks_nothing_of_others_and_knows_the_dark(browse: Any) -> None:
