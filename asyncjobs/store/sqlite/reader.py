@@ -37,6 +37,9 @@ V = TypeVar("V")
 Judge = Callable[[sqlite3.Cursor], Callable[[str], bool]]  # who is alive, by the rows a cursor sees; on the reader's thread
 
 DEADLINE = 1.0  # seconds of one hop; longer readers keep the log from being reused
+FEW = (
+    20_000  # jobs of a state that are looked for by their index, and not among all the others: a list of so many takes some 10 ms
+)
 CHECK_EVERY = 10_000  # SQLite's instructions between looks at the deadline, some 0.1 ms
 
 
@@ -71,23 +74,7 @@ class SQLiteReader:
         return [None if row is None else job_of(row) for row in rows]
 
     async def page(self, query: JobQuery, *, limit: int, after: str | None) -> Page:
-        conditions, values = ["seq < ?"], [_position(after)]
-        if query.state is not None:
-            conditions.append("state = ?")
-            values.append(NUMBERS[query.state])
-        texts: list[tuple[str, Any]] = [
-            (column, askable(value)) for column, value in (("queue", query.queue), ("name", query.task)) if value is not None
-        ]
-        conditions += [f"{column} = ?" for column, _ in texts]
-        if query.error is not None:  # stored as ["type","message",...]
-            prefix = dumps([query.error])[:-1] + ","
-            conditions.append("substr(error, 1, ?) = ?")
-            texts += [("", len(prefix)), ("", prefix)]
-        statement = f"SELECT seq, {COLUMNS} FROM jobs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
-        parameters = [*values, *(value for _, value in texts), limit + 1]
-        rows = await self.read(lambda cursor: cursor.execute(statement, parameters).fetchall())
-        jobs = [job_of(row[1:]) for row in rows[:limit]]
-        return Page(jobs, str(rows[limit - 1][0]) if len(rows) > limit else None)
+        return await self.read(lambda cursor: _page(cursor, query, limit, after))
 
     async def stats(self, *, now: int, judge: Judge) -> Stats:
         return await self.read(lambda cursor: _stats(cursor, now, judge(cursor)))
@@ -219,6 +206,27 @@ def _count(cursor: sqlite3.Cursor, statement: str, queue: str, now: int) -> int:
     for priority in PRIORITIES:
         found += cursor.execute(statement, (queue, priority, now, COUNT_LIMIT + 1 - found)).fetchone()[0]
     return found
+
+
+def _page(cursor: sqlite3.Cursor, query: JobQuery, limit: int, after: str | None) -> Page:
+    conditions, values = ["seq < ?"], [_position(after)]
+    if query.state is not None:
+        conditions.append("state = ?")
+        values.append(NUMBERS[query.state])
+        ((count,),) = cursor.execute(sql.COUNT_OF_STATE, (query.state.value,)).fetchall()
+        if count <= FEW:
+            conditions.append(f"seq IN ({sql.OF_STATE[query.state]})")
+    texts: list[tuple[str, Any]] = [
+        (column, askable(value)) for column, value in (("queue", query.queue), ("name", query.task)) if value is not None
+    ]
+    conditions += [f"{column} = ?" for column, _ in texts]
+    if query.error is not None:  # stored as ["type","message",...]
+        prefix = dumps([query.error])[:-1] + ","
+        conditions.append("substr(error, 1, ?) = ?")
+        texts += [("", len(prefix)), ("", prefix)]
+    statement = f"SELECT seq, {COLUMNS} FROM jobs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
+    rows = cursor.execute(statement, [*values, *(value for _, value in texts), limit + 1]).fetchall()
+    return Page([job_of(row[1:]) for row in rows[:limit]], str(rows[limit - 1][0]) if len(rows) > limit else None)
 
 
 def _position(after: str | None) -> int:

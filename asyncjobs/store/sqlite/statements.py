@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from asyncjobs.job import PRIORITIES, PRIORITY_STEP
+from asyncjobs.job import PRIORITIES, PRIORITY_STEP, State
 from asyncjobs.store.base import ACTS_KEPT, HISTORY_STEP
 from asyncjobs.store.sqlite.rows import COLUMNS, EXTENDED, INSERTED
 
@@ -198,6 +198,16 @@ OLD = "SELECT seq, queue FROM jobs WHERE state = ? AND state >= 2 AND finished_a
 FAILED = "SELECT name, error, finished_at FROM jobs WHERE state = 3 AND state >= 2 ORDER BY finished_at DESC, seq DESC LIMIT ?"
 DELETE = "DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(?))"
 
+_ENDED = "SELECT seq FROM jobs INDEXED BY jobs_ended WHERE state = {number} AND state >= 2"
+OF_STATE = {  # all of them, by an index that holds no others
+    State.QUEUED: "SELECT seq FROM jobs INDEXED BY jobs_claimable WHERE state = 0 AND hold = 0 UNION ALL "
+    "SELECT seq FROM jobs INDEXED BY jobs_held WHERE state = 0 AND hold <> 0",
+    State.RUNNING: "SELECT seq FROM jobs INDEXED BY jobs_running WHERE state = 1",
+    State.SUCCEEDED: _ENDED.format(number=2),
+    State.FAILED: _ENDED.format(number=3),
+    State.CANCELLED: _ENDED.format(number=4),
+}
+
 COUNT = """
 INSERT INTO counters (queue, key, n) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
 FROM json_each(?) WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n
@@ -214,6 +224,7 @@ SELECT queue, name, enqueued_at - enqueued_at % {HISTORY_STEP} AS at, count(*), 
 """
 ALL_COUNTED = "UPDATE counters SET n = ? WHERE queue = '' AND key = 'counted'"
 COUNTERS = "SELECT queue, key, n FROM counters WHERE queue <> ''"
+COUNT_OF_STATE = "SELECT coalesce(sum(n), 0) FROM counters WHERE key = ? AND queue <> ''"
 COUNTED_QUEUES = "SELECT DISTINCT queue FROM counters WHERE queue <> ''"
 
 REGISTER = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncjobs.job import Error, State
+from asyncjobs.job import Error, Hold, State
 from asyncjobs.store.base import JobQuery, Store
 from tests.store.acts import NOW, end, failure, ids, new, one, pages, put, run, sign_on, success, take
 
@@ -81,6 +81,23 @@ async def test_pages_by_state_queue_and_task(store: Store) -> None:
     assert await found(state=State.QUEUED, queue="mail", task="other") == ["other-mail"]
     assert await found(state=State.FAILED, queue="mail") == []
     assert await found(queue="nowhere") == []
+
+
+async def test_pages_of_a_state_hold_all_that_are_in_it_newest_first(store: Store) -> None:
+    await put(store, "q1", key="k")
+    await put(store, "q2", key="k")
+    assert (await one(store, "q2")).hold is Hold.KEY
+    await put(store, "q3", run_at=NOW + 9)
+    await sign_on(store)
+    await end(store, success((await take(store, n=1))[0]))
+    assert [job.id for job in await take(store, n=1)] == ["q2"]
+    await put(store, "q4", key="k")
+    await put(store, "c1")
+    await store.cancel(["c1"], now=NOW)
+    found = {state: [ids(jobs) for jobs in await pages(store, JobQuery(state=state), limit=1)] for state in State}
+    assert found == {
+        State.QUEUED: [["q4"], ["q3"]], State.RUNNING: [["q2"]], State.SUCCEEDED: [["q1"]], State.FAILED: [[]], State.CANCELLED: [["c1"]],
+    }  # fmt: skip
 
 
 async def test_filtered_pages_follow_on(store: Store) -> None:

@@ -13,10 +13,10 @@ import pytest
 from asyncjobs.job import Hold, Policy, State
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
-from asyncjobs.store.base import COUNT_LIMIT, Claim
+from asyncjobs.store.base import COUNT_LIMIT, Claim, JobQuery
 from asyncjobs.store.sqlite import rows
 from asyncjobs.store.sqlite.store import SQLiteStore
-from tests.store.acts import NOW, WORK, new, sign_on, take
+from tests.store.acts import NOW, WORK, end, failure, new, sign_on, take
 
 MANY = 100_000
 ROUNDS = 15
@@ -101,6 +101,20 @@ async def test_inserts_and_claims_cost_the_same_above_three_hundred_thousand_job
     await sign_on(deep)
     assert await ratio(insert, store, deep, nothing) < 4
     assert await ratio(claim, store, deep, prepare) < 4
+
+
+async def test_a_page_of_a_rare_state_costs_the_same_among_two_hundred_thousand_others(
+    store: SQLiteStore, deep: SQLiteStore
+) -> None:
+    for each in (store, deep):
+        await sign_on(each)
+        await each.insert([new(f"rare{n}", priority=0) for n in range(10)], now=NOW)
+        await end(each, *[failure(job) for job in await take(each)])
+
+    async def page(store: SQLiteStore, turn: int) -> None:
+        assert len((await store.page(JobQuery(State.FAILED), limit=50)).jobs) == 10
+
+    assert await ratio(page, store, deep, nothing) < 4
 
 
 FILL_HELD = """

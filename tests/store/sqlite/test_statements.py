@@ -14,7 +14,7 @@ from asyncjobs.job import Hold, Policy, Progress, State
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.schedule import Fire
-from asyncjobs.store.base import Act, Claim
+from asyncjobs.store.base import Act, Claim, JobQuery
 from asyncjobs.store.sqlite import claiming, schema
 from asyncjobs.store.sqlite import connection as connecting
 from asyncjobs.store.sqlite import statements as sql
@@ -121,6 +121,7 @@ NOT_OF_JOBS = {
     "ALL_COUNTED",
     "COUNTERS",
     "COUNTED_QUEUES",
+    "COUNT_OF_STATE",
     "RECORD",
     "REGISTER",
     "RUNNERS",
@@ -162,6 +163,7 @@ def test_every_statement_is_spoken_for() -> None:
         "EXTENDED",
         "ACTS_KEPT",
         "HISTORY_STEP",
+        "OF_STATE",
         "PRIORITIES",
         "PRIORITY_STEP",
     } == set(INDEX) | NOT_OF_JOBS
@@ -197,6 +199,7 @@ def test_claims_seek_by_queue_and_priority(connection: sqlite3.Connection, name:
 
 PLANNED = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 ALL_OF_FEW = {
+    sql.COUNT_OF_STATE,
     sql.PAUSES,  # statements that read the whole of a table of few rows: a counter of each kind, a row of each process
     sql.COUNTERS,
     sql.COUNTED_QUEUES,
@@ -294,6 +297,7 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await store.failures(5)
     await store.record_act(Act(NOW, "ada", "retry", "a", 1))
     await store.acts(5)
+    await store.page(JobQuery(State.FAILED), limit=5)
     await store.retire("r1")
     await store.close()
     return {text for text in recording.texts - before_jobs if PLANNED.match(text)}
@@ -320,6 +324,16 @@ async def test_what_reads_all_of_another_table_is_known_and_reads_few_rows(
     few = re.compile(r"SCAN (counters|pauses|runners|history)\b")
     found = {text for text in carried_out for step in plan(connection, text) if few.match(step)}
     assert found <= ALL_OF_FEW
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_jobs_of_a_state_are_found_in_an_index_that_holds_no_others(connection: sqlite3.Connection, state: State) -> None:
+    steps = [step for step in plan(connection, sql.OF_STATE[state]) if "jobs" in step]
+    assert len(steps) == (2 if state is State.QUEUED else 1)
+    assert all("INDEX jobs_" in step for step in steps)
+    page = f"SELECT seq FROM jobs WHERE seq < ? AND state = 0 AND seq IN ({sql.OF_STATE[state]}) ORDER BY seq DESC LIMIT 5"
+    assert any("SEARCH jobs USING INTEGER PRIMARY KEY" in step for step in plan(connection, page))
+    assert not any("TEMP B-TREE" in step for step in plan(connection, page))
 
 
 @pytest.mark.parametrize(("column", "name"), [("id", IDS), ("unique_key", "jobs_unique")])
