@@ -37,9 +37,7 @@ V = TypeVar("V")
 Judge = Callable[[sqlite3.Cursor], Callable[[str], bool]]  # who is alive, by the rows a cursor sees; on the reader's thread
 
 DEADLINE = 1.0  # seconds of one hop; longer readers keep the log from being reused
-FEW = (
-    20_000  # jobs of a state that are looked for by their index, and not among all the others: a list of so many takes some 10 ms
-)
+FEW = 20_000  # jobs of a state that are found by its index, some 10 ms for as many; more than that stand close together
 CHECK_EVERY = 10_000  # SQLite's instructions between looks at the deadline, some 0.1 ms
 
 
