@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import QueryParams
@@ -21,7 +21,24 @@ _ASKED = {
     "discard-matching": "Remove all that match, and what is known of them?",
     "pause": "Pause this queue, in every process and over restarts? What runs goes on; nothing new begins.",
     "pause-schedule": "Pause this schedule, in every process and over restarts?",
+    "limits": "Change the limits of this queue? What runs beyond them goes on.",
+    "edit-schedule": "Change when this schedule fires?",
 }
+_PRESSED = {"limits": "Change", "edit-schedule": "Change"}  # what the button says once one has been asked
+_WHY = ("why", "Why?")
+_INPUTS: Mapping[str, Sequence[tuple[str, str]]] = {  # what a question asks for: field, label
+    "pause": [_WHY],
+    "pause-schedule": [_WHY],
+    "limits": [
+        ("limit", "At once, in each process"), ("global_limit", "At once, in all processes together"),
+        ("rate", "Rate, such as 10/s, in all processes together"), ("burst", "Of these at once, after a quiet time"),
+        ("max_waiting", "Queued at most"), ("keep", "In every process, and over restarts"),
+    ],
+    "edit-schedule": [
+        ("cron", "Crontab line"), ("tz", "in the time zone"), ("every", "or every so many seconds"),
+        ("jitter", "Put off by up to so many seconds"),
+    ],
+}  # fmt: skip
 
 
 def button(place: Place, do: str, back: str, about: str, **fields: str) -> Content:
@@ -43,16 +60,12 @@ def button(place: Place, do: str, back: str, about: str, **fields: str) -> Conte
 
 
 def confirm_page(do: str, verb: Verb, fields: Fields, place: Place) -> str:
-    """Asks before it is done."""
+    """Asks before it is done, and how. fields: what it is done to, and what is known of that already."""
     about = [
         element("div", element("dt", field.capitalize()), element("dd", _told(field, value)))
         for field, value in verb.given(fields).items()
     ]
-    why = (
-        element("label", "Why? ", element("input", name="why", maxlength=500, autocomplete="off"))
-        if do.startswith("pause")
-        else None
-    )
+    asked = [element("p", _input(name, label, fields.get(name, ""))) for name, label in _INPUTS.get(do, ())]
     given = {"do": do, **verb.given(fields), "back": fields.get("back", BACK[0])}
     return document(
         place,
@@ -61,12 +74,19 @@ def confirm_page(do: str, verb: Verb, fields: Fields, place: Place) -> str:
         _form(
             place,
             given,
-            element("p", why) if why else None,
-            element("p", element("button", verb.words), " ", _leave(fields, place), class_="buttons"),
+            asked,
+            element("p", element("button", _PRESSED.get(do, verb.words)), " ", _leave(fields, place), class_="buttons"),
         ),
+        button(place, "reset-limits", given["back"], "the limits", **verb.given(fields)) if do == "limits" else None,
         title=f"{verb.words}?",
         here=Section.JOBS if _back(fields)[0] != BACK[0] else Section.OVERVIEW,
     )
+
+
+def _input(name: str, label: str, value: str) -> Markup:
+    if name == "keep":
+        return element("label", element("input", type="checkbox", name=name, value="yes"), f" {label}")
+    return element("label", f"{label} ", element("input", name=name, value=value, maxlength=500, autocomplete="off"))
 
 
 def _told(field: str, value: str) -> Content:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from asyncjobs.cron import Cron
 from asyncjobs.errors import (
     ArgumentError,
     ConfigurationError,
@@ -18,6 +19,7 @@ from asyncjobs.errors import (
     UnknownSchedule,
     UnknownTask,
 )  # fmt: skip
+from asyncjobs.queue import Queue
 from asyncjobs.record import record
 from asyncjobs.store.base import Cancellation
 from asyncjobs.web.access import Visitor
@@ -34,6 +36,7 @@ MATCHING = ("queue", "task", "error")
 SPREAD = 60.0  # seconds over which many are put back, so that what failed together doesn't return together
 
 Fields = Mapping[str, str]
+T = TypeVar("T")
 
 
 class BadAct(Exception):
@@ -119,6 +122,58 @@ async def _pause_schedule(source: Source, fields: Fields, who: str) -> int:
     return 1
 
 
+async def _set_limits(source: Source, fields: Fields, who: str) -> int:
+    limits = Queue(
+        _number(fields, "limit"), fields.get("rate") or None,
+        **{name: _number(fields, name) for name in ("burst", "global_limit", "max_waiting") if fields.get(name)},
+    )  # fmt: skip
+    await source.set_limits(fields["queue"], limits, keep=bool(fields.get("keep")))
+    return 1
+
+
+async def _reset_limits(source: Source, fields: Fields, who: str) -> int:
+    await source.set_limits(fields["queue"], None)
+    return 1
+
+
+def _number(fields: Fields, name: str) -> int:
+    text = fields.get(name, "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 11):
+        raise BadAct(f"{name}={text[:LONGEST]!r}: give a whole number")
+    return int(text)
+
+
+async def _edit_schedule(source: Source, fields: Fields, who: str) -> int:
+    seconds = {name: _seconds(fields, name) for name in ("every", "jitter") if fields.get(name)}
+    texts = {name: fields[name] for name in ("cron", "tz") if fields.get(name)}
+    await source.schedules.edit(fields["schedule"], **seconds, **texts)  # type: ignore[arg-type]  # by the names of its own
+    return 1
+
+
+def _seconds(fields: Fields, name: str) -> float:
+    try:
+        return float(fields[name])
+    except ValueError as error:
+        raise BadAct(f"{name}={fields[name][:LONGEST]!r}: give a number of seconds") from error
+
+
+async def known(source: Source, do: str, fields: Fields) -> dict[str, str]:
+    """What an act would change, as it is now: by the names of the fields that ask for it. Raises what the verbs raise."""
+    if do == "limits":
+        queue = source.limits(fields["queue"])
+        given: Mapping[str, object] = {
+            name: getattr(queue, name) for name in ("limit", "global_limit", "rate", "burst", "max_waiting")
+        }
+    elif do == "edit-schedule":
+        schedule = await source.schedules.get(fields["schedule"])
+        times = schedule.times
+        given = {"cron": times.expression, "tz": times.tz} if isinstance(times, Cron) else {"every": f"{times.period / 1000:g}"}
+        given = {**given, "jitter": f"{schedule.jitter:g}"}
+    else:
+        given = {}
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
 async def _resume_schedule(source: Source, fields: Fields, who: str) -> int:
     await source.schedules.resume(fields["schedule"])
     return 1
@@ -141,6 +196,9 @@ VERBS: Mapping[str, Verb] = {
     "resume-task": Verb(("task",), False, "Resume", "resumed", _resume_task),
     "pause-schedule": Verb(("schedule",), True, "Pause", "paused", _pause_schedule),
     "resume-schedule": Verb(("schedule",), False, "Resume", "resumed", _resume_schedule),
+    "limits": Verb(("queue",), True, "Limits", "changed", _set_limits),
+    "reset-limits": Verb(("queue",), False, "As configured", "as the code has them again", _reset_limits),
+    "edit-schedule": Verb(("schedule",), True, "Edit", "changed", _edit_schedule),
     "run-schedule": Verb(("schedule",), False, "Run now", "fired", _run_schedule),
 }
 
@@ -197,14 +255,19 @@ def verb_of(fields: Fields) -> tuple[str, Verb]:
     return name, verb
 
 
+async def refused(asked: Awaitable[T]) -> T:
+    """What comes of it. Raises BadAct where what was asked for can't be, and whatever else it raises."""
+    try:
+        return await asked
+    except (ArgumentError, ConfigurationError, UnknownQueue, UnknownSchedule, UnknownTask) as error:
+        raise BadAct(str(error)) from error
+
+
 async def act(source: Source, fields: Fields, visitor: Visitor) -> Done:
     """Do it, and write down who did. Raises BadAct, and what the verb raises."""
     name, verb = verb_of(fields)
     who = visitor.name or ("somebody at this machine" if visitor.local else "somebody whom auth= let act")
-    try:
-        count = await verb.act(source, fields, who)
-    except (ArgumentError, ConfigurationError, UnknownQueue, UnknownSchedule, UnknownTask) as error:
-        raise BadAct(str(error)) from error
+    count = await refused(verb.act(source, fields, who))
     done = Done(name, " ".join(verb.given(fields).values())[:LONGEST], count)
     audit.info("%r did %s: %r, %d", who, done.verb, done.target, done.count)
     try:

@@ -20,7 +20,7 @@ from asyncjobs.web.access import MOUNT_LINE, Gate, Level, Refused, Visitor, why_
 from asyncjobs.web.act_list import LIMIT as ACTS
 from asyncjobs.web.act_list import act_list
 from asyncjobs.web.act_pages import confirm_page, done_line, way_back
-from asyncjobs.web.acting import BadAct, act, asked_for, is_json, verb_of
+from asyncjobs.web.acting import BadAct, act, asked_for, is_json, known, refused, verb_of
 from asyncjobs.web.api import act_json, acts_json, error_json, job_json, job_list_json, stats_json, unreadable_json
 from asyncjobs.web.asset import Asset
 from asyncjobs.web.auth import Auth
@@ -207,11 +207,14 @@ class Web:
         try:
             fields = await asked_for(request) if request.method == "POST" else dict(request.query_params)
             name, verb = verb_of(fields)
-        except BadAct as error:
+            there = await read(refused(known(self._source, name, fields)))
+        except (BadAct, ConfigurationError) as error:
             return _error(request, place, 400, str(error))
+        if isinstance(there, Unreadable):
+            return self._unreadable(request, place, there)
         if not verb.asks:
             return _error(request, place, 400, f"do={name!r} asks nothing before: POST it to stats/act")
-        return HTMLResponse(confirm_page(name, verb, fields, place))
+        return HTMLResponse(confirm_page(name, verb, {**there, **fields}, place))
 
     async def _act(self, request: Request, place: Place, visitor: Visitor) -> Response:
         if not place.acts:

@@ -222,7 +222,8 @@ def _depth(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot, findings
 
 def _queue_buttons(queue: QueueSnapshot, place: Place) -> Iterator[Content]:
     if queue.name:
-        yield button(place, "resume" if queue.pause else "pause", "stats", f"queue {queue.name}", queue=queue.name)
+        for verb in ("limits", "resume" if queue.pause else "pause"):
+            yield button(place, verb, "stats", f"queue {queue.name}", queue=queue.name)
 
 
 def _state(queue: QueueSnapshot, finding: Finding | None) -> Content:
@@ -376,7 +377,7 @@ def _schedules(snapshot: Snapshot, place: Place) -> Content:
 
 
 def _schedule_buttons(schedule: Schedule, place: Place) -> Iterator[Content]:
-    for verb in ("run-schedule", "resume-schedule" if schedule.paused else "pause-schedule"):
+    for verb in ("run-schedule", "edit-schedule", "resume-schedule" if schedule.paused else "pause-schedule"):
         yield button(place, verb, "stats", f"schedule {schedule.name}", schedule=schedule.name)
 
 

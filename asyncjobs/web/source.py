@@ -7,6 +7,8 @@ from typing import Protocol
 
 from asyncjobs.explain import Explanation
 from asyncjobs.job import Job
+from asyncjobs.queue import Queue
+from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Snapshot
 from asyncjobs.store.base import Act, Cancellation, Page
 
@@ -29,6 +31,18 @@ class Timetable(Protocol):
     async def resume(self, name: str) -> object: ...
 
     async def run_now(self, name: str) -> object: ...
+
+    async def get(self, name: str) -> Schedule: ...
+
+    async def edit(
+        self,
+        name: str,
+        *,
+        cron: str | None = None,
+        every: float | None = None,
+        tz: str | None = None,
+        jitter: float | None = None,
+    ) -> object: ...
 
 
 class Source(Protocol):
@@ -65,6 +79,10 @@ class Source(Protocol):
     async def pause(self, queue: str, *, by: str, why: str) -> None: ...
 
     async def resume(self, queue: str | None = None, *, task: str | None = None) -> None: ...
+
+    def limits(self, queue: str) -> Queue: ...
+
+    async def set_limits(self, queue: str, limits: Queue | None, *, keep: bool = False) -> None: ...
 
     @property
     def schedules(self) -> Timetable: ...

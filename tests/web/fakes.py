@@ -9,7 +9,7 @@ from asyncjobs.clock import SystemClock
 from asyncjobs.diagnose import Finding, Rule, Severity
 from asyncjobs.explain import Explanation
 from asyncjobs.job import Job, NewJob, Policy, State
-from asyncjobs.queue import Limits
+from asyncjobs.queue import Limits, Queue
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import Act, Cancellation, FailureGroup, Page
@@ -152,6 +152,17 @@ class FakeSource:
         self._read()
         return [Act(AS_OF, *act) for act in self.recorded][:limit]
 
+    def look_up(self) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+
+    def limits(self, queue: str) -> Queue:
+        self.look_up()
+        return Queue(5, rate="10/s", global_limit=7)
+
+    async def set_limits(self, queue: str, limits: Queue | None, *, keep: bool = False) -> None:
+        self.call("set_limits", queue, limits, keep)
+
     async def record_act(self, who: str, verb: str, target: str, count: int) -> None:
         if self.forgets is not None:
             raise self.forgets
@@ -186,6 +197,13 @@ class FakeSchedules:
 
     async def resume(self, name: str) -> None:
         self._source.call("schedules.resume", name)
+
+    async def get(self, name: str) -> Schedule:
+        self._source.look_up()
+        return a_schedule(name) if name != "often" else a_schedule(name, when="every 90500", jitter=2.5)
+
+    async def edit(self, name: str, **given: Any) -> None:
+        self._source.call("schedules.edit", name, given)
 
     async def run_now(self, name: str) -> None:
         self._source.call("schedules.run_now", name)

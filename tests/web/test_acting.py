@@ -11,6 +11,7 @@ import pytest
 from asyncjobs.errors import StoreUnavailable, UnknownQueue
 from asyncjobs.job import State
 from asyncjobs.pause import Pause
+from asyncjobs.queue import Queue
 from asyncjobs.web.act_pages import BACK
 from asyncjobs.web.acting import LARGEST, VERBS
 from asyncjobs.web.app import web_app
@@ -20,6 +21,10 @@ from tests.web.html import Page
 HTML = {"accept": "text/html"}
 SAME = {"sec-fetch-site": "same-origin"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
+HOW = {
+    "why": "a holiday", "limit": "4", "rate": "3/s", "burst": "", "global_limit": "9", "keep": "yes", "cron": "@daily", "tz": "UTC", "every": "",
+    "jitter": "2.5",
+}  # fmt: skip
 EVERYTHING = {"id": "a", "state": "failed", "task": "sync", "error": "KeyError", "queue": "mail", "schedule": "nightly"}
 
 
@@ -42,6 +47,8 @@ CALLED: dict[str, tuple[Any, ...]] = {
     "discard-matching": ("where", "failed", "mail", "sync", "KeyError", "discard"),
     "pause": ("pause", "mail", "ada", "a holiday"), "resume": ("resume", "mail", None), "resume-task": ("resume", None, "sync"),
     "pause-schedule": ("schedules.pause", "nightly", "ada", "a holiday"), "resume-schedule": ("schedules.resume", "nightly"),
+    "limits": ("set_limits", "mail", Queue(4, rate="3/s", global_limit=9), True), "reset-limits": ("set_limits", "mail", None, False),
+    "edit-schedule": ("schedules.edit", "nightly", {"cron": "@daily", "tz": "UTC", "jitter": 2.5}),
     "run-schedule": ("schedules.run_now", "nightly"),
 }  # fmt: skip
 
@@ -49,7 +56,7 @@ CALLED: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("do", VERBS)
 async def test_each_verb_does_what_it_says_and_is_written_down(browse: Any, do: str) -> None:
     source = FakeSource()
-    answer = await post(browse, source, {"do": do, **EVERYTHING, "why": "a holiday", "back": "stats/jobs?queue=mail&did=x"})
+    answer = await post(browse, source, {"do": do, **EVERYTHING, **HOW, "back": "stats/jobs?queue=mail&did=x"})
     assert (answer.status_code, source.called) == (303, [CALLED[do]])
     assert answer.headers["location"] == f"../stats/jobs?queue=mail&did={do}&n=1"
     assert source.recorded == [("ada", do, " ".join(VERBS[do].given(EVERYTHING).values()), 1)]
@@ -255,12 +262,58 @@ async def test_what_takes_something_away_asks_before(browse: Any) -> None:
         assert answer.status_code == (200 if verb.asks else 400)
         if verb.asks:
             page = Page(answer.text)
-            hidden = {
-                given["name"]: given["value"] for tag, given in page.tags if tag == "input" and given.get("type") == "hidden"
+            hidden = [(given["name"], given["value"]) for _, given in page.tags if given.get("type") == "hidden"]
+            assert dict(hidden[: 2 + len(verb.given(EVERYTHING))]) == {
+                "do": do,
+                **verb.given(EVERYTHING),
+                "back": "stats/jobs?queue=mail",
             }
-            assert hidden == {"do": do, **verb.given(EVERYTHING), "back": "stats/jobs?queue=mail"}
-            assert [given["method"] for tag, given in page.tags if tag == "form"] == ["post"]
+            assert {given["method"] for tag, given in page.tags if tag == "form"} == {"post"}
             assert "../stats/jobs?queue=mail" in page.links()
+
+
+async def test_what_is_changed_is_asked_for_as_it_is_now(browse: Any) -> None:
+    client = browse(web_app(FakeSource(), auth=let("act")))
+
+    async def asked(**query: str) -> dict[str | None, str | None]:
+        page = Page((await client.get("/stats/confirm", params=query, headers=HTML)).text)
+        return {given["name"]: given.get("value") for tag, given in page.tags if tag == "input" and given.get("type") != "hidden"}
+
+    assert await asked(do="limits", queue="mail") == {
+        "limit": "5", "global_limit": "7", "rate": "10/s", "burst": "", "max_waiting": "", "keep": "yes",
+    }  # fmt: skip
+    assert await asked(do="edit-schedule", schedule="nightly") == {
+        "cron": "0 9 * * mon-fri", "tz": "Europe/Berlin", "every": "", "jitter": "0",
+    }  # fmt: skip
+    assert await asked(do="edit-schedule", schedule="often") == {"cron": "", "tz": "", "every": "90.5", "jitter": "2.5"}
+    assert await asked(do="pause", queue="mail") == {"why": ""}
+
+
+@pytest.mark.parametrize(("error", "status"), [(UnknownQueue("mial", ["mail"]), 400), (StoreUnavailable("busy"), 503)])
+async def test_what_can_not_be_looked_up_is_not_asked_about(browse: Any, error: Exception, status: int) -> None:
+    source = FakeSource()
+    source.refuses = error
+    client = browse(web_app(source, auth=let("act")))
+    for query in ("do=limits&queue=mial", "do=edit-schedule&schedule=x"):
+        assert (await client.get(f"/stats/confirm?{query}", headers=HTML)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"do": "limits", "queue": "mail"}, "limit='': give a whole number"),
+        ({"do": "limits", "queue": "mail", "limit": "-1"}, "give a whole number"),
+        ({"do": "limits", "queue": "mail", "limit": "0"}, "from 1 to"),
+        ({"do": "limits", "queue": "mail", "limit": "5", "rate": "fast"}, "fast"),
+        ({"do": "limits", "queue": "mail", "limit": "5", "max_waiting": "\u0663"}, "give a whole number"),
+        ({"do": "edit-schedule", "schedule": "s", "every": "soon"}, "give a number of seconds"),
+    ],
+)
+async def test_how_it_can_not_be_is_said(browse: Any, fields: dict[str, str], sentence: str) -> None:
+    source = FakeSource()
+    answer = await post(browse, source, fields)
+    assert (answer.status_code, source.called, source.recorded) == (400, [], [])
+    assert sentence in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(("auth", "status"), [("act", 400), ("read", 403)])
@@ -283,8 +336,8 @@ async def test_buttons_are_there_for_who_may_act_and_mean_something(browse: Any)
     )  # fmt: skip
     expected = {
         "/stats": [
-            "Pause queue mail", "Resume queue off", "Retry KeyError of sync", "Discard KeyError of sync", "Resume task old",
-            "Run now schedule nightly", "Pause schedule nightly", "Run now schedule stopped", "Resume schedule stopped",
+            "Limits queue mail", "Pause queue mail", "Limits queue off", "Resume queue off", "Retry KeyError of sync", "Discard KeyError of sync", "Resume task old",
+            "Run now schedule nightly", "Edit schedule nightly", "Pause schedule nightly", "Run now schedule stopped", "Edit schedule stopped", "Resume schedule stopped",
         ],
         "/stats/job?id=w": ["Cancel job w"],
         "/stats/job?id=f": ["Retry job f", "Discard job f"],
@@ -294,7 +347,7 @@ async def test_buttons_are_there_for_who_may_act_and_mean_something(browse: Any)
             page = Page((await browse(web_app(source, auth=let(auth))).get(path, headers=HTML)).text)
             assert buttons(page) == shown
             posts = [given for tag, given in page.tags if tag == "form" and given.get("method") == "post"]
-            assert bool(posts) == any(not name.startswith(("Cancel", "Discard", "Pause")) for name in shown)
+            assert bool(posts) == any(not name.startswith(("Cancel", "Discard", "Pause", "Limits", "Edit")) for name in shown)
 
 
 async def test_an_act_is_seen_at_once(browse: Any) -> None:

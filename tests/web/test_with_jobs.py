@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from asyncjobs import Jobs, Pause, Retry, State
+from asyncjobs import Jobs, Pause, Queue, Retry, State
 from tests.fakes import FakeClock, settled
 from tests.web.html import Page
 
@@ -53,6 +53,14 @@ async def test_what_fails_is_seen_put_back_and_written_down(browse: Any) -> None
         await act(do="pause-schedule", schedule="send")
         assert (await jobs.schedules.get("send")).paused is not None
         await act(do="resume-schedule", schedule="send")
+        await act(do="limits", queue="mail", limit="3", rate="5/s", keep="yes")
+        assert jobs.limits("mail") == Queue(3, rate="5/s")
+        shown = Page((await client.get("/stats/confirm?do=limits&queue=mail", headers=HTML)).text)
+        assert [given.get("value") for tag, given in shown.tags if given.get("name") in ("limit", "rate")] == ["3", "5/s"]
+        await act(do="reset-limits", queue="mail")
+        assert jobs.limits("mail") == Queue(5)
+        await act(do="edit-schedule", schedule="send", every="7200", jitter="1.5")
+        assert ((await jobs.schedules.get("send")).when, (await jobs.schedules.get("send")).jitter) == ("every 7200000", 1.5)
         await jobs.pause(task="send")
         await act(do="resume-task", task="send")
         await clock.advance(2)
@@ -62,7 +70,7 @@ async def test_what_fails_is_seen_put_back_and_written_down(browse: Any) -> None
         )
         assert (refused.status_code, "mial" in refused.text) == (400, True)
         assert [one["verb"] for one in (await client.get("/stats/acts")).json()["acts"]] == [
-            "discard-matching", "resume-task", "resume-schedule", "pause-schedule", "run-schedule", "resume", "discard", "cancel", "pause",
+            "discard-matching", "resume-task", "edit-schedule", "reset-limits", "limits", "resume-schedule", "pause-schedule", "run-schedule", "resume", "discard", "cancel", "pause",
             "retry-matching",
         ]  # fmt: skip
         assert {one.who for one in await jobs.acts()} == {"ada"}

@@ -76,5 +76,6 @@
   }
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  say("live, every 2 s", false);
   timer = setTimeout(look, EVERY);
 })();
