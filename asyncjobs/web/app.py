@@ -30,6 +30,8 @@ from asyncjobs.web.job_list import LIMIT, Filters, job_list
 from asyncjobs.web.job_page import job_page
 from asyncjobs.web.latest import Latest, Unreadable, read
 from asyncjobs.web.layout import Place
+from asyncjobs.web.metrics import MEDIA_TYPE as METRICS
+from asyncjobs.web.metrics import metrics
 from asyncjobs.web.mounting import mounted
 from asyncjobs.web.negotiate import Face, face
 from asyncjobs.web.overview import overview
@@ -103,6 +105,7 @@ class Web:
             "/stats/acts": Route(LOOKING, self._guarded(self._done)),
             "/stats/confirm": Route((*LOOKING, *ACTING), self._guarded(self._confirm)),
             "/stats/act": Route(ACTING, self._guarded(self._act)),
+            "/metrics": Route(LOOKING, self._guarded(self._metrics)),
             "/health": Route(LOOKING, self._health),
             **{f"/{asset.path}": Route(LOOKING, _served(asset)) for asset in (self._style, self._script)},
         }
@@ -161,6 +164,12 @@ class Web:
         html = face(request) is Face.HTML
         response = _negotiated(HTMLResponse(overview(reading, visitor, place)) if html else stats_json(reading))
         return unless_known(request, response, f"{html} {place} {visitor} {self._latest.mark}")
+
+    async def _metrics(self, request: Request, place: Place, visitor: Visitor) -> Response:
+        reading = await self._latest.get()
+        if isinstance(reading, Unreadable):
+            return self._unreadable(request, place, reading)
+        return Response(metrics(reading), media_type=METRICS)
 
     async def _jobs(self, request: Request, place: Place, visitor: Visitor) -> Response:
         filters, now = Filters.of(request.query_params), self._clock.now()
