@@ -58,7 +58,7 @@ from asyncjobs.store.opening import open_store
 from asyncjobs.task import PLAIN, Call, Configured, Task
 from asyncjobs.unique import Unique
 from asyncjobs.version import VERSION
-from asyncjobs.vitals import FAILURES, Vitals, spans
+from asyncjobs.vitals import FAILURES, LONGEST, Vitals, spans
 from asyncjobs.web.auth import Auth
 from asyncjobs.web.opening import open_web
 
@@ -475,6 +475,7 @@ class Jobs:
             [bucket for since, until in spans(now) for bucket in await self._store.history(since=since, until=until)],
             await self._store.timetable.all(),
             await self._store.failures(FAILURES),
+            await self._store.longest_running(LONGEST),
             {queue: slots.stuck for queue, slots in runner.slot_stats().items()},
             runner.limits.over_all,
             self._max_waiting(runner),

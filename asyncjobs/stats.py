@@ -8,7 +8,7 @@ from dataclasses import field
 
 from asyncjobs.diagnose import Finding, diagnose
 from asyncjobs.histogram import merged, percentile
-from asyncjobs.job import State
+from asyncjobs.job import Job, State
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
@@ -108,7 +108,8 @@ class Snapshot:
     schedules: all that the store has, in order of name. undeclared: names of those that some code has declared and this process's does
     not. paused_tasks: by name. unknown_tasks: how many jobs no living process
     knows, by the name of their task. findings: what `diagnose` has to say. failures: of the last
-    vitals.FAILURES jobs that failed for good, the largest group first.
+    vitals.FAILURES jobs that failed for good, the largest group first. longest: the vitals.LONGEST that run, the first
+    begun first.
     """
 
     as_of: int
@@ -123,6 +124,7 @@ class Snapshot:
     undeclared: frozenset[str] = frozenset()
     findings: Sequence[Finding] = ()
     failures: Sequence[FailureGroup] = ()
+    longest: Sequence[Job] = ()
 
 
 def snapshot(vitals: Vitals, *, version: str, runner: str) -> Snapshot:
@@ -162,6 +164,7 @@ def snapshot(vitals: Vitals, *, version: str, runner: str) -> Snapshot:
         frozenset(one.name for one in schedules if one.declared is not None and one.name not in vitals.declared),
         diagnose(vitals),
         vitals.failures,
+        vitals.longest,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 
+from asyncjobs.job import Job
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
@@ -12,6 +13,7 @@ from asyncjobs.store.base import FailureGroup, HistoryBucket, Stats
 
 HOUR = 3_600_000  # ms of history, up to now, that the numbers speak of
 DAY = 86_400_000  # ms
+LONGEST = 5
 FAILURES = 500  # failed jobs that are looked at, so that a look costs the same however many there are
 BESIDE = 3_600_000  # ms before and after the same moment a day before
 
@@ -24,7 +26,7 @@ def spans(now: int) -> Sequence[tuple[int, int]]:
 
 @record
 class Vitals:
-    """history: of `spans`. failures: of the last FAILURES that failed for good.
+    """history: of `spans`. failures: of the last FAILURES that failed for good. longest: the LONGEST that run, the first begun first.
 
     Of this process: stuck: queue → slots that jobs hold which ignore their cancellation. limits: of the queues that have some over all
     processes. max_waiting: of those that have one. declared: names of the schedules that its code declares. problems: of its runner.
@@ -34,6 +36,7 @@ class Vitals:
     history: Sequence[HistoryBucket] = ()
     schedules: Sequence[Schedule] = ()
     failures: Sequence[FailureGroup] = ()
+    longest: Sequence[Job] = ()
     stuck: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[str, Limits] = field(default_factory=dict)
     max_waiting: Mapping[str, int] = field(default_factory=dict)

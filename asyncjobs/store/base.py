@@ -323,6 +323,9 @@ class Reader(Protocol):
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
         """What happened in the buckets that begin in [since, until) ms, oldest first."""
 
+    async def longest_running(self, limit: int) -> Sequence[Job]:
+        """The running jobs whose attempt began first, the first of them first."""
+
     async def acts(self, limit: int) -> Sequence[Act]:
         """What was done by hand, newest first; the last ACTS_KEPT are known."""
 

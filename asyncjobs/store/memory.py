@@ -558,6 +558,11 @@ class MemoryStore:
             (*key, count) for key, count in self._read().history.items() if since <= key[0] < until and queue in (None, key[1])
         )
 
+    async def longest_running(self, limit: int) -> Sequence[Job]:
+        data = self._read()
+        running = [data.jobs[id] for ids in data.running.values() for id in ids]
+        return sorted(running, key=lambda job: (job.started_at or 0, data.seqs[job.id]))[:limit]
+
     async def acts(self, limit: int) -> Sequence[Act]:
         return list(reversed(self._read().acts))[:limit]
 

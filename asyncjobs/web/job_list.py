@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from asyncjobs.job import Job, State
+from asyncjobs.job import Job, Progress, State
 from asyncjobs.record import record
 from asyncjobs.store.base import Page
 from asyncjobs.web.act_pages import button
@@ -59,6 +59,14 @@ def job_list(page: Page, filters: Filters, now: int, redaction: Redaction, place
 def job_link(id: str, place: Place, *words: Content) -> Markup:
     """To one job. Its id is no part of the path: it may be any text, and a path has words that mean something."""
     return place.link("stats/job", *(words or (named(id),)), query={"id": id})
+
+
+def done_of(progress: Progress | None) -> Content:
+    """What it said last of how far it is."""
+    if progress is None:
+        return None
+    of = "" if progress.total is None else f" of {progress.total:g}"
+    return (f" · {progress.done:g}{of} ", named(progress.note))
 
 
 def state_mark(view: str) -> Markup:

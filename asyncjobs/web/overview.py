@@ -15,6 +15,7 @@ from asyncjobs.vitals import FAILURES
 from asyncjobs.web.access import MOUNT_LINE, Visitor
 from asyncjobs.web.act_pages import button
 from asyncjobs.web.chart import bars, histogram, per_minute, share, spark, step
+from asyncjobs.web.job_list import done_of, job_link
 from asyncjobs.web.layout import LIVE, TITLE, Place, Section, box, document, moment, named, number_cell, paused, table_of
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import total
@@ -63,6 +64,7 @@ def overview(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         _attention(snapshot),
         _queues(snapshot.queues, snapshot.findings, place),
         _failures(snapshot, place),
+        _longest(snapshot, place),
         _paused_tasks(snapshot.paused_tasks, place),
         _schedules(snapshot, place),
         _processes(snapshot.processes),
@@ -354,6 +356,23 @@ def _group(group: FailureGroup, place: Place) -> Content:
 def _group_button(place: Place, verb: str, group: FailureGroup) -> Content:
     about = f"{group.error} of {group.task}"
     return button(place, verb, "stats", about, state=State.FAILED.value, task=group.task, error=group.error)
+
+
+def _longest(snapshot: Snapshot, place: Place) -> Content:
+    rows = [
+        element(
+            "tr",
+            element("th", job_link(job.id, place), scope="row"),
+            element("td", named(job.name)),
+            element("td", named(job.queue)),
+            number_cell(duration(max(snapshot.as_of - (job.started_at or 0), 0) / 1000)),
+            element("td", f"attempt {job.attempt} of {job.policy.max_attempts}", done_of(job.progress)),
+        )
+        for job in snapshot.longest
+    ]
+    heads = [element("th", head, scope="col") for head in ("Job", "Task", "Queue")]
+    heads += [element("th", "Runs for", scope="col", class_="number"), element("th", "How far", scope="col")]
+    return table_of("Longest running", heads, rows) if rows else None
 
 
 def _schedules(snapshot: Snapshot, place: Place) -> Content:

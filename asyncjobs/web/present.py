@@ -61,6 +61,8 @@ At the top level also:
     groups          [{task, error, jobs, first_at, first_at_ms, last_at, last_at_ms, message}, ...]: the last 500 jobs that failed for good, by
                     their task and the type of their error, the largest group first; message: of the last one
 
+    longest         [{id, task, queue, attempt, started_at, started_at_ms}, ...]: the five jobs that have run the longest, the first begun first
+
 At `stats/acts`: acts: [{at, at_ms, who, verb, target, count}, ...]: what was done by hand, newest first, to how many.
 
 Without numbers (status 403, 404, 405, 503): {"error": {"code", "message"}}, and with 503 also version, healthy, problems.
@@ -73,6 +75,7 @@ from itertools import accumulate
 
 from asyncjobs.diagnose import Finding
 from asyncjobs.histogram import BOUNDS
+from asyncjobs.job import Job
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
@@ -101,6 +104,7 @@ def presented(snapshot: Snapshot) -> Fields:
         "problems": dict(snapshot.problems),
         "findings": [_finding(finding) for finding in snapshot.findings],
         "groups": [_group(group) for group in snapshot.failures],
+        "longest": [_running(job) for job in snapshot.longest],
     }
 
 
@@ -234,6 +238,16 @@ def _schedule(schedule: Schedule, undeclared: frozenset[str]) -> Fields:
         "fired": schedule.fired,
         "paused": _pause(schedule.paused),
         "undeclared": schedule.name in undeclared,
+    }
+
+
+def _running(job: Job) -> Fields:
+    return {
+        "id": job.id,
+        "task": job.name,
+        "queue": job.queue,
+        "attempt": job.attempt,
+        **_moment("started_at", job.started_at),
     }
 
 

@@ -513,9 +513,10 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(newest=st.sampled_from([1, 3, 50]))
     def look_at_what_failed_and_was_done(self, newest: int) -> None:
-        async def look(side: Side) -> tuple[Sequence[FailureGroup], Sequence[Act]]:
+        async def look(side: Side) -> tuple[Sequence[FailureGroup], Sequence[Act], Sequence[str]]:
             handle = side.handles[len(self.ids) % 2]
-            return list(await handle.failures(newest)), list(await handle.acts(newest))
+            longest = [job.id for job in await handle.longest_running(newest)]
+            return list(await handle.failures(newest)), list(await handle.acts(newest)), longest
 
         self.same(look)
 

@@ -7,12 +7,25 @@ import pytest
 
 from asyncjobs.errors import NotStarted, Stopping, StoreClosed, StoreUnavailable
 from asyncjobs.histogram import BOUNDS
+from asyncjobs.job import State
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.web import present
 from asyncjobs.web.app import web_app
-from tests.web.fakes import AS_OF, FakeSource, a_finding, a_group, a_process, a_queue, a_schedule, a_snapshot, durations, minutes
+from tests.web.fakes import (
+    AS_OF,
+    FakeSource,
+    a_finding,
+    a_group,
+    a_job,
+    a_process,
+    a_queue,
+    a_schedule,
+    a_snapshot,
+    durations,
+    minutes,
+)
 
 NUMBERS = {
     "enqueued", "processed", "succeeded", "failures", "failed", "dead", "cancelled", "waiting", "waiting_more", "busy",
@@ -31,6 +44,7 @@ TOP = NUMBERS | {
     "problems",
     "findings",
     "groups",
+    "longest",
 }
 GROUP = {"task", "error", "jobs", "first_at", "first_at_ms", "last_at", "last_at_ms", "message"}
 DURATIONS = {"count", "p50", "p95", "p99", "histogram"}
@@ -146,6 +160,20 @@ async def test_not_started_says_how_to_start(browse: Any) -> None:
     data = answer.json()
     assert data["error"] == {"code": "not_started", "message": str(NotStarted())}
     assert (data["healthy"], data["problems"], data["version"]) == (False, {"runner": str(NotStarted())}, "0.1.0")
+
+
+async def test_the_longest_running_come_with_their_start(browse: Any) -> None:
+    job = a_job("a", state=State.RUNNING, attempt=2, started_at=AS_OF - 5)
+    assert (await read(browse, FakeSource(a_snapshot(MAIL, longest=[job]))))["longest"] == [
+        {
+            "id": "a",
+            "task": "send_email",
+            "queue": "mail",
+            "attempt": 2,
+            "started_at": "2026-11-24T19:20:31.037Z",
+            "started_at_ms": AS_OF - 5,
+        }
+    ]
 
 
 async def test_failed_jobs_come_in_groups(browse: Any) -> None:

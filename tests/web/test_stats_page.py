@@ -6,12 +6,24 @@ import pytest
 
 from asyncjobs.diagnose import Rule, Severity
 from asyncjobs.errors import NotStarted, StoreUnavailable
-from asyncjobs.job import NewJob
+from asyncjobs.job import NewJob, Progress, State
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.web.app import web_app
-from tests.web.fakes import AS_OF, FakeSource, a_finding, a_group, a_process, a_queue, a_schedule, a_snapshot, durations, minutes
+from tests.web.fakes import (
+    AS_OF,
+    FakeSource,
+    a_finding,
+    a_group,
+    a_job,
+    a_process,
+    a_queue,
+    a_schedule,
+    a_snapshot,
+    durations,
+    minutes,
+)
 from tests.web.html import Page
 
 HTML = {"accept": "text/html"}
@@ -108,6 +120,21 @@ async def test_failed_jobs_stand_in_groups_that_lead_to_their_jobs(browse: Any) 
         "Jobs that failed for good of the last 500, by error and task; 2 smaller groups are in the JSON" in page.by_tag["caption"]
     )
     assert "t10" not in page.by_tag["td"]
+
+
+async def test_the_longest_running_stand_with_how_far_they_are(browse: Any) -> None:
+    runs: dict[str, Any] = {"state": State.RUNNING, "attempt": 1, "name": "transcode"}
+    jobs = [
+        a_job("a", started_at=AS_OF - 664_000, progress=Progress(62, 100, "frames"), **runs),
+        a_job("b", started_at=AS_OF + 5, progress=Progress(1), **runs),
+        a_job("c", started_at=AS_OF, **runs),
+    ]
+    page = await look(browse, FakeSource(a_snapshot(a_queue(), longest=jobs)))
+    rows = [row for row in page.by_tag["tr"] if "transcode" in row]
+    assert rows == [
+        "atranscodemail11 min 4 sattempt 1 of 8 · 62 of 100 frames", "btranscodemail0 msattempt 1 of 8 · 1 ", "ctranscodemail0 msattempt 1 of 8",
+    ]  # fmt: skip
+    assert "stats/job?id=a" in page.links()
 
 
 async def test_several_queues_have_a_row_for_all_of_them_and_one_has_not(browse: Any) -> None:
@@ -242,6 +269,7 @@ async def test_hostile_names_and_reasons_change_no_tag(browse: Any, hostile: str
                 paused_tasks={text: Pause(AS_OF, text, text)},
                 findings=[a_finding(text)],
                 failures=[a_group(text, text, message=text)],
+                longest=[a_job(text, name=text, queue=text, started_at=0, progress=Progress(1, 2, text))],
             )
         )
 

@@ -83,6 +83,10 @@ class SQLiteReader:
 
         return await self.read(read)
 
+    async def longest_running(self, limit: int) -> Sequence[Job]:
+        rows = await self.read(lambda cursor: cursor.execute(sql.LONGEST_RUNNING, (limit,)).fetchall())
+        return [job_of(row) for row in rows]
+
     async def acts(self, limit: int) -> Sequence[Act]:
         rows = await self.read(lambda cursor: cursor.execute(sql.ACTS, (limit,)).fetchall())
         said_of = [(at, json.loads(said), count) for at, said, count in rows]

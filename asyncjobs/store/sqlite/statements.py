@@ -173,6 +173,7 @@ FIRST_OF_KEY = " UNION ALL ".join(
 )
 
 # jobs_running, of which all are few
+LONGEST_RUNNING = f"SELECT {COLUMNS} FROM jobs WHERE state = 1 ORDER BY started_at, seq LIMIT ?"
 RUNNING_IN = "SELECT id, runner FROM jobs WHERE state = 1 AND queue = ? ORDER BY started_at, seq"
 # jobs_claimable
 AHEAD = """

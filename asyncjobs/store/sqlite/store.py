@@ -405,6 +405,9 @@ class SQLiteStore:
     async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
         return await self._reader.history(since=since, until=until, queue=queue)
 
+    async def longest_running(self, limit: int) -> Sequence[Job]:
+        return await self._reader.longest_running(limit)
+
     async def acts(self, limit: int) -> Sequence[Act]:
         return await self._reader.acts(limit)
 

@@ -33,6 +33,7 @@ VERBS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "history": lambda store: store.history(since=0, until=NOW),
     "failures": lambda store: store.failures(5),
     "acts": lambda store: store.acts(5),
+    "longest_running": lambda store: store.longest_running(5),
     "record_act": lambda store: store.record_act(Act(NOW, "ada", "retry", "a", 1)),
     "insert": lambda store: store.insert([new("a")], now=NOW),
     "insert of what survives nothing": lambda store: store.insert([new("a", survives="nothing")], now=NOW),

@@ -100,6 +100,16 @@ async def test_pages_of_a_state_hold_all_that_are_in_it_newest_first(store: Stor
     }  # fmt: skip
 
 
+async def test_the_longest_running_are_those_that_began_first(store: Store) -> None:
+    await run(store, "second", now=NOW + 5)
+    await run(store, "first", now=NOW + 3)
+    await run(store, "third", "r2", now=NOW + 7)
+    await end(store, success(await run(store, "ended", now=NOW)))
+    await put(store, "waits")
+    assert ids(await store.longest_running(9)) == ["first", "second", "third"]
+    assert ids(await store.longest_running(2)) == ["first", "second"]
+
+
 async def test_filtered_pages_follow_on(store: Store) -> None:
     await store.insert([new(f"j{n}", queue=("default", "mail")[n % 2]) for n in range(20)], now=NOW)
     shown = await pages(store, JobQuery(queue="mail"), limit=3)
