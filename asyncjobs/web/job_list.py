@@ -61,12 +61,10 @@ def job_link(id: str, place: Place, *words: Content) -> Markup:
     return place.link("stats/job", *(words or (named(id),)), query={"id": id})
 
 
-def done_of(progress: Progress | None) -> Content:
-    """What it said last of how far it is."""
-    if progress is None:
-        return None
+def how_far(progress: Progress) -> Content:
+    """What it said of that last."""
     of = "" if progress.total is None else f" of {progress.total:g}"
-    return (f" · {progress.done:g}{of} ", named(progress.note))
+    return (f"{progress.done:g}{of} ", named(progress.note))
 
 
 def state_mark(view: str) -> Markup:

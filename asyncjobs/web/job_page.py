@@ -9,7 +9,7 @@ from urllib.parse import quote
 from asyncjobs.explain import Explanation
 from asyncjobs.job import AttemptRecord, Error, Job, State
 from asyncjobs.web.act_pages import button
-from asyncjobs.web.job_list import job_link, state_mark
+from asyncjobs.web.job_list import how_far, job_link, state_mark
 from asyncjobs.web.layout import Place, Section, document, moment, named, number_cell, table_of
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present_job import obstacles
@@ -74,8 +74,7 @@ def _facts(job: Job) -> Iterator[tuple[str, Content]]:
         yield "Unique key", named(job.unique_key)
     yield "Survives", job.survives
     if job.progress is not None:
-        of = "" if job.progress.total is None else f" of {job.progress.total:g}"
-        yield "Progress", (f"{job.progress.done:g}{of} ", named(job.progress.note))
+        yield "Progress", how_far(job.progress)
 
 
 def _attempts(job: Job) -> Content:

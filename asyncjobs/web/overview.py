@@ -15,7 +15,7 @@ from asyncjobs.vitals import FAILURES
 from asyncjobs.web.access import MOUNT_LINE, Visitor
 from asyncjobs.web.act_pages import button
 from asyncjobs.web.chart import bars, histogram, per_minute, share, spark, step
-from asyncjobs.web.job_list import done_of, job_link
+from asyncjobs.web.job_list import how_far, job_link
 from asyncjobs.web.layout import LIVE, TITLE, Place, Section, box, document, moment, named, number_cell, paused, table_of
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import total
@@ -366,7 +366,11 @@ def _longest(snapshot: Snapshot, place: Place) -> Content:
             element("td", named(job.name)),
             element("td", named(job.queue)),
             number_cell(duration(max(snapshot.as_of - (job.started_at or 0), 0) / 1000)),
-            element("td", f"attempt {job.attempt} of {job.policy.max_attempts}", done_of(job.progress)),
+            element(
+                "td",
+                f"attempt {job.attempt} of {job.policy.max_attempts}",
+                (" · ", how_far(job.progress)) if job.progress else None,
+            ),
         )
         for job in snapshot.longest
     ]
