@@ -266,7 +266,7 @@ async def refused(asked: Awaitable[T]) -> T:
 async def act(source: Source, fields: Fields, visitor: Visitor) -> Done:
     """Do it, and write down who did. Raises BadAct, and what the verb raises."""
     name, verb = verb_of(fields)
-    who = visitor.name or ("somebody at this machine" if visitor.local else "somebody whom auth= let act")
+    who = (visitor.name or ("somebody at this machine" if visitor.local else "somebody whom auth= let act"))[:LONGEST]
     count = await refused(verb.act(source, fields, who))
     done = Done(name, " ".join(verb.given(fields).values())[:LONGEST], count)
     audit.info("%r did %s: %r, %d", who, done.verb, done.target, done.count)

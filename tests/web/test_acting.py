@@ -116,6 +116,12 @@ async def test_jobs_of_a_list_are_ticked_or_taken_as_they_match(browse: Any) -> 
     assert buttons(page) == []
 
 
+async def test_a_name_that_is_a_novel_is_cut(browse: Any) -> None:
+    source = FakeSource()
+    assert (await post(browse, source, {"do": "pause", "queue": "mail"}, auth=("act", "a" * 5_000))).status_code == 303
+    assert (source.called, source.recorded) == ([("pause", "mail", "a" * 500, "")], [("a" * 500, "pause", "mail", 1)])
+
+
 async def test_a_program_acts_by_json_and_gets_json(browse: Any) -> None:
     source = FakeSource()
     client = browse(web_app(source, auth=let(("act", "bot"))), base_url="https://shop.example")
