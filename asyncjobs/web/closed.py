@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from asyncjobs.version import VERSION
 from asyncjobs.web.access import MOUNT_LINE, Refused
 from asyncjobs.web.latest import Unreadable
-from asyncjobs.web.layout import TITLE, Place, box, document
+from asyncjobs.web.layout import TITLE, Place, box, code_block, document
 from asyncjobs.web.markup import Content, element
 from asyncjobs.web.words import counted
 
@@ -45,9 +45,9 @@ def refused_page(refused: Refused, place: Place) -> str:
     how = (
         element("p", "Without ", element("code", "auth="), " only a person at this machine may look, under a loopback address. "),
         element("p", "To let others in, name who they are:"),
-        element("pre", element("code", MOUNT_LINE)),
+        code_block(MOUNT_LINE),
         element("p", "For example, with Starlette's SessionMiddleware:"),
-        element("pre", element("code", _AUTH_EXAMPLE)),
+        code_block(_AUTH_EXAMPLE),
     )
     return document(
         place,

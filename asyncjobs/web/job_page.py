@@ -10,7 +10,7 @@ from asyncjobs.explain import Explanation
 from asyncjobs.job import AttemptRecord, Error, Job, State
 from asyncjobs.web.act_pages import button
 from asyncjobs.web.job_list import how_far, job_link, state_mark
-from asyncjobs.web.layout import Place, Section, document, moment, named, number_cell, table_of
+from asyncjobs.web.layout import Place, Section, code_block, document, moment, named, number_cell, table_of
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present_job import obstacles
 from asyncjobs.web.redact import Redaction
@@ -103,11 +103,9 @@ def _said(error: Error | None) -> Content:
 
 
 def _traceback(error: Error) -> Markup:
-    return element(
-        "details", element("summary", "Where it failed last"), element("pre", element("code", error.traceback)), open=True
-    )
+    return element("details", element("summary", "Where it failed last"), code_block(error.traceback), open=True)
 
 
 def _values(heading: str, values: object) -> Markup:
     text = json.dumps(values, indent=2, ensure_ascii=False)
-    return element("section", element("h2", heading), element("pre", element("code", text)))
+    return element("section", element("h2", heading), code_block(text))

@@ -100,6 +100,11 @@ def box(kind: str, heading: str, content: Content) -> Markup:
     return element("section", element("h2", heading), content, class_=f"box {kind}")
 
 
+def code_block(text: str) -> Markup:
+    """Lines as they are; they scroll where they are long, by keyboard too."""
+    return element("pre", element("code", text), tabindex=0)
+
+
 def number_cell(words: str, *, warn: bool = False) -> Markup:
     return element("td", words, class_="number warn" if warn else "number")
 

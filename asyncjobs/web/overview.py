@@ -16,7 +16,20 @@ from asyncjobs.web.access import MOUNT_LINE, Visitor
 from asyncjobs.web.act_pages import button
 from asyncjobs.web.chart import bars, histogram, per_minute, share, spark, step
 from asyncjobs.web.job_list import how_far, job_link
-from asyncjobs.web.layout import LIVE, TITLE, Place, Section, box, document, moment, named, number_cell, paused, table_of
+from asyncjobs.web.layout import (
+    LIVE,
+    TITLE,
+    Place,
+    Section,
+    box,
+    code_block,
+    document,
+    moment,
+    named,
+    number_cell,
+    paused,
+    table_of,
+)
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import total
 from asyncjobs.web.words import NOTHING, clock, count, counted, date, duration, iso, when
@@ -125,7 +138,7 @@ def _pace(snapshot: Snapshot) -> str | None:
 def _queues(queues: Sequence[QueueSnapshot], findings: Sequence[Finding], place: Place) -> Content:
     if not any(queue.enqueued for queue in queues):
         empty = element("p", "No queue has had a job yet. The first one is one line away: ", class_="empty")
-        line = element("pre", element("code", "await jobs.enqueue(send_welcome, user_id=user_id)"))
+        line = code_block("await jobs.enqueue(send_welcome, user_id=user_id)")
         return (empty, line, _depth(queues, total(queues), findings, place) if queues else None)
     all_of_them = total(queues)
     return (

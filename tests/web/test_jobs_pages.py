@@ -125,6 +125,7 @@ async def test_a_job_is_told_with_each_attempt_and_where_it_failed_last(browse: 
     assert [row[:7] for row in page.by_tag["tr"][1:]] == ["2failed", "1failed"]
     assert page.by_tag["tr"][1].endswith("4.8 sConnectionError: the server hung up")
     assert page.by_tag["pre"] == [BOOM.traceback, '{\n  "to": "ada@example.org"\n}', '{\n  "request": "r-1"\n}']
+    assert all(given.get("tabindex") == "0" for tag, given in page.tags if tag == "pre"), "what scrolls is reached by keyboard"
     assert "Why is it not running?" not in page.text
 
 
