@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from asyncjobs import ArgumentError, ConfigurationError, JobCancelled, Jobs, Retry, State
+from asyncjobs.errors import StoreUnavailable
 from asyncjobs.runner import janitor
 from asyncjobs.store.memory import MemoryStore
 from tests.fakes import START, FakeClock, settled
@@ -181,6 +182,29 @@ async def test_what_nobody_comes_for_is_settled_without_what_would_follow(
         await clock.advance(61)
         assert (await stranger.get(handle.id)).state is State.FAILED  # type: ignore[union-attr]
         assert "if it has an on_dead=" in caplog.text
+
+
+async def test_one_that_is_given_up_on_while_the_store_is_away_waits_no_other_minute(
+    jobs: Jobs, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = jobs.task(name="work")(_nothing)
+    store, stranger = MemoryStore(), Jobs("memory:", clock=clock)
+    jobs._store, stranger._store = store, MemoryStore(store._data)
+    handle = await crash_twice(jobs, clock, store, work)
+    real, failed = stranger._store.finish, []
+
+    async def finish(finishes: Any, *, now: int) -> Any:
+        if not failed:
+            failed.append(now)
+            raise StoreUnavailable("away for a moment")
+        return await real(finishes, now=now)
+
+    async with stranger.running(work=()):
+        await die_alone(clock, store, work)
+        monkeypatch.setattr(stranger._store, "finish", finish)
+        await clock.advance(70)
+        assert failed
+        assert (await stranger.get(handle.id)).state is State.FAILED  # type: ignore[union-attr]
 
 
 def test_what_can_not_follow_is_refused(jobs: Jobs) -> None:
