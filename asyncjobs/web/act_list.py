@@ -6,15 +6,21 @@ from collections.abc import Sequence
 
 from asyncjobs.store.base import Act
 from asyncjobs.web.acting import VERBS
-from asyncjobs.web.layout import Place, Section, document, moment, named, number_cell, table_of
+from asyncjobs.web.layout import Section, document, moment, named, number_cell, table_of
 from asyncjobs.web.markup import element
+from asyncjobs.web.present import presented_acts
+from asyncjobs.web.source import Source
+from asyncjobs.web.view import View, Visit
 from asyncjobs.web.words import NOTHING, count
 
 LIMIT = 100
 
 
-def act_list(acts: Sequence[Act], place: Place) -> str:
-    """The last ones."""
+async def _look(source: Source, visit: Visit) -> Sequence[Act]:
+    return await source.acts(LIMIT)
+
+
+def _page(acts: Sequence[Act], visit: Visit) -> str:
     heads = [element("th", head, scope="col") for head in ("When", "Who", "What", "To what")]
     heads += [element("th", "How many", scope="col", class_="number")]
     rows = [
@@ -29,4 +35,7 @@ def act_list(acts: Sequence[Act], place: Place) -> str:
         for act in acts
     ]
     shown = table_of(f"The last {LIMIT}, newest first", heads, rows) if rows else element("p", "Nothing yet.", class_="empty")
-    return document(place, "Done by hand", shown, here=Section.ACTS, stays_fresh=True)
+    return document(visit.place, "Done by hand", shown, here=Section.ACTS, stays_fresh=True)
+
+
+ACT_LIST = View(_look, _page, lambda acts, visit: presented_acts(acts))

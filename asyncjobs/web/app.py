@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,27 +16,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from asyncjobs.clock import Clock, SystemClock
 from asyncjobs.errors import ConfigurationError, NotStarted
-from asyncjobs.web.access import MOUNT_LINE, Gate, Level, Refused, Visitor, why_not_same_origin
-from asyncjobs.web.act_list import LIMIT as ACTS
-from asyncjobs.web.act_list import act_list
+from asyncjobs.web.access import MOUNT_LINE, Gate, Level, Refused, why_not_same_origin
 from asyncjobs.web.act_pages import confirm_page, done_line, way_back
 from asyncjobs.web.acting import BadAct, act, asked_for, is_json, known, refused, verb_of
-from asyncjobs.web.api import act_json, acts_json, error_json, job_json, job_list_json, stats_json, unreadable_json
+from asyncjobs.web.api import act_json, answer_json, error_json, unreadable_json
 from asyncjobs.web.asset import Asset
 from asyncjobs.web.auth import Auth
 from asyncjobs.web.closed import error_page, refused_page, unreadable_page
-from asyncjobs.web.conditional import unless_known
-from asyncjobs.web.job_list import LIMIT, Filters, job_list
-from asyncjobs.web.job_page import job_page
+from asyncjobs.web.conditional import is_known, not_modified, tag_of
 from asyncjobs.web.latest import Latest, Unreadable, read
 from asyncjobs.web.layout import Place
 from asyncjobs.web.metrics import MEDIA_TYPE as METRICS
 from asyncjobs.web.metrics import metrics
 from asyncjobs.web.mounting import mounted
 from asyncjobs.web.negotiate import Face, face
-from asyncjobs.web.overview import overview
+from asyncjobs.web.pages import PAGES
 from asyncjobs.web.redact import Redaction
 from asyncjobs.web.source import Source
+from asyncjobs.web.view import AnyView, Missing, NumbersView, View, Visit
 
 logger = logging.getLogger("asyncjobs.web")
 
@@ -45,6 +42,7 @@ LOOKING = ("GET", "HEAD")
 ACTING = ("POST",)
 
 Answering = Callable[[Request, Place], Awaitable[Response]]
+Showing = Callable[[Request, Visit], Awaitable[Response]]
 
 
 class Route(NamedTuple):
@@ -99,10 +97,7 @@ class Web:
         self._routes = {
             "": Route(LOOKING, self._home),
             "/": Route(LOOKING, self._home),
-            "/stats": Route(LOOKING, self._guarded(self._stats)),
-            "/stats/jobs": Route(LOOKING, self._guarded(self._jobs)),
-            "/stats/job": Route(LOOKING, self._guarded(self._job)),
-            "/stats/acts": Route(LOOKING, self._guarded(self._done)),
+            **{f"/{path}": Route(LOOKING, self._guarded(self._shown(view))) for path, view in PAGES.items()},
             "/stats/confirm": Route((*LOOKING, *ACTING), self._guarded(self._confirm)),
             "/stats/act": Route(ACTING, self._guarded(self._act)),
             "/metrics": Route(LOOKING, self._guarded(self._metrics)),
@@ -138,7 +133,7 @@ class Web:
     async def _home(self, request: Request, place: Place) -> Response:
         return Response(status_code=307, headers={"Location": place.up + "stats"})
 
-    def _guarded(self, show: Callable[[Request, Place, Visitor], Awaitable[Response]]) -> Answering:
+    def _guarded(self, show: Showing) -> Answering:
         """For those who may look."""
 
         async def judged(request: Request, place: Place) -> Response:
@@ -152,65 +147,58 @@ class Web:
                 return response
             if isinstance(visitor, Refused):
                 return _refused(request, place, visitor)
-            acts = visitor.level is Level.ACT
-            return await show(request, replace(place, acts=acts, did=done_line(request.query_params)), visitor)
+            may = replace(place, acts=visitor.level is Level.ACT, did=done_line(request.query_params))
+            return await show(request, Visit(request.query_params, visitor, may, self._redaction, self._clock.now()))
 
         return judged
 
-    async def _stats(self, request: Request, place: Place, visitor: Visitor) -> Response:
-        reading = await self._latest.get()
-        if isinstance(reading, Unreadable):
-            return self._unreadable(request, place, reading)
-        html = face(request) is Face.HTML
-        response = _negotiated(HTMLResponse(overview(reading, visitor, place)) if html else stats_json(reading))
-        return unless_known(request, response, f"{html} {place} {visitor} {self._latest.mark}")
+    def _shown(self, view: AnyView) -> Showing:
+        return self._of_numbers(view) if isinstance(view, NumbersView) else self._of_its_own(view)
 
-    async def _metrics(self, request: Request, place: Place, visitor: Visitor) -> Response:
+    def _of_numbers(self, view: NumbersView) -> Showing:
+        """Of the snapshot: known by its mark before anything of it is written."""
+
+        async def show(request: Request, visit: Visit) -> Response:
+            reading = await self._latest.get()
+            if isinstance(reading, Unreadable):
+                return self._unreadable(request, visit.place, reading)
+            html = face(request) is Face.HTML
+            tag = tag_of(f"{html} {visit.place} {visit.visitor} {sorted(visit.query.items())} {self._latest.mark}")
+            if is_known(request, tag):
+                return not_modified(tag)
+            try:
+                response = HTMLResponse(view.html(reading, visit)) if html else answer_json(view.fields(reading, visit))
+            except Missing as missing:
+                return _error(request, visit.place, 404, str(missing))
+            return _tagged(response, tag)
+
+        return show
+
+    def _of_its_own(self, view: View[Any]) -> Showing:
+        async def show(request: Request, visit: Visit) -> Response:
+            try:
+                seen = await read(view.look(self._source, visit))
+            except ConfigurationError as error:
+                return _error(request, visit.place, 400, str(error))
+            except Missing as missing:
+                return _error(request, visit.place, 404, str(missing))
+            if isinstance(seen, Unreadable):
+                return self._unreadable(request, visit.place, seen)
+            html = face(request) is Face.HTML
+            response = HTMLResponse(view.html(seen, visit)) if html else answer_json(view.fields(seen, visit))
+            tag = tag_of(bytes(response.body).decode())
+            return not_modified(tag) if is_known(request, tag) else _tagged(response, tag)
+
+        return show
+
+    async def _metrics(self, request: Request, visit: Visit) -> Response:
         reading = await self._latest.get()
         if isinstance(reading, Unreadable):
-            return self._unreadable(request, place, reading)
+            return self._unreadable(request, visit.place, reading)
         return Response(metrics(reading), media_type=METRICS)
 
-    async def _jobs(self, request: Request, place: Place, visitor: Visitor) -> Response:
-        filters, now = Filters.of(request.query_params), self._clock.now()
-        asked = self._source.list(
-            state=filters.state, queue=filters.queue, task=filters.task, error=filters.error,
-            limit=LIMIT, after=request.query_params.get("after"),
-        )  # fmt: skip
-        try:
-            page = await read(asked)
-        except ConfigurationError as error:
-            return _error(request, place, 400, str(error))
-        if isinstance(page, Unreadable):
-            return self._unreadable(request, place, page)
-        if face(request) is Face.HTML:
-            return unless_known(request, _negotiated(HTMLResponse(job_list(page, filters, now, self._redaction, place))))
-        return unless_known(request, _negotiated(job_list_json(page, now, self._redaction)))
-
-    async def _job(self, request: Request, place: Place, visitor: Visitor) -> Response:
-        id, now = request.query_params.get("id", ""), self._clock.now()
-        job = await read(self._source.get(id))
-        why = None if job is None or isinstance(job, Unreadable) else await read(self._source.explain(id))
-        for reading in (job, why):
-            if isinstance(reading, Unreadable):
-                return self._unreadable(request, place, reading)
-        if job is None or isinstance(job, Unreadable) or isinstance(why, Unreadable):
-            return _error(
-                request, place, 404, f"There is no job {id!r}: it was never put in, or has been removed since it ended."
-            )
-        if face(request) is Face.HTML:
-            return unless_known(request, _negotiated(HTMLResponse(job_page(job, why, now, self._redaction, place))))
-        return unless_known(request, _negotiated(job_json(job, why, now, self._redaction)))
-
-    async def _done(self, request: Request, place: Place, visitor: Visitor) -> Response:
-        acts = await read(self._source.acts(ACTS))
-        if isinstance(acts, Unreadable):
-            return self._unreadable(request, place, acts)
-        if face(request) is Face.HTML:
-            return unless_known(request, _negotiated(HTMLResponse(act_list(acts, place))))
-        return unless_known(request, _negotiated(acts_json(acts)))
-
-    async def _confirm(self, request: Request, place: Place, visitor: Visitor) -> Response:
+    async def _confirm(self, request: Request, visit: Visit) -> Response:
+        place = visit.place
         if not place.acts:
             return _error(request, place, 403, NO_ACTS)
         try:
@@ -225,14 +213,15 @@ class Web:
             return _error(request, place, 400, f"do={name!r} asks nothing before: POST it to stats/act")
         return HTMLResponse(confirm_page(name, verb, {**there, **fields}, place))
 
-    async def _act(self, request: Request, place: Place, visitor: Visitor) -> Response:
+    async def _act(self, request: Request, visit: Visit) -> Response:
+        place = visit.place
         if not place.acts:
             return _error(request, place, 403, NO_ACTS)
         if why := why_not_same_origin(request):
             return _error(request, place, 403, f"Nothing was done: {why}.")
         try:
             fields = await asked_for(request)
-            done = await read(act(self._source, fields, visitor))
+            done = await read(act(self._source, fields, visit.visitor))
         except (BadAct, ConfigurationError) as error:
             return _error(request, place, 400, f"Nothing was done: {error}")
         if isinstance(done, Unreadable):
@@ -287,6 +276,11 @@ def _error(request: Request, place: Place, status: int, message: str) -> Respons
     if face(request) is Face.HTML:
         return _negotiated(HTMLResponse(error_page(name, message, place), status))
     return _negotiated(error_json(status, name.lower().replace(" ", "_"), message))
+
+
+def _tagged(response: Response, tag: str) -> Response:
+    response.headers["ETag"] = tag
+    return _negotiated(response)
 
 
 def _negotiated(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""Answers that are sent again only when they have changed."""
+"""Answers that are sent again only when they have changed (RFC 9110 §13)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 
-def unless_known(request: Request, response: Response, mark: str | None = None) -> Response:
-    """This response with an ETag; or 304, without a body, where the client has it already.
+def tag_of(mark: str) -> str:
+    """The ETag of what changes when `mark` does."""
+    return f'W/"{sha256(mark.encode(errors="surrogatepass")).hexdigest()[:32]}"'
 
-    mark: what it depends on, where that is not its whole body: the time of day, which stands in it, changes nothing by itself.
-    """
-    body = bytes(response.body) if mark is None else mark.encode()
-    tag = f'W/"{sha256(body).hexdigest()[:32]}"'
-    known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
-    if tag in known:
-        return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
-    response.headers["ETag"] = tag
-    return response
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the client has what this tag names already."""
+    return tag in {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
+
+
+def not_modified(tag: str) -> Response:
+    return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})

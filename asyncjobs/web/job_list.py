@@ -11,7 +11,10 @@ from asyncjobs.store.base import Page
 from asyncjobs.web.act_pages import button
 from asyncjobs.web.layout import Place, Section, document, moment, named, number_cell, table_of
 from asyncjobs.web.markup import Content, Markup, element
+from asyncjobs.web.present_job import presented_page
 from asyncjobs.web.redact import Redaction
+from asyncjobs.web.source import Source
+from asyncjobs.web.view import View, Visit
 from asyncjobs.web.words import NOTHING, preview
 
 LIMIT = 50  # jobs of one page
@@ -42,9 +45,17 @@ class Filters:
         return {name: value for name in ("state", "queue", "task", "error") if (value := getattr(self, name)) is not None}
 
 
-def job_list(page: Page, filters: Filters, now: int, redaction: Redaction, place: Place) -> str:
-    """One page of them."""
-    rows = [_row(job, now, redaction, place) for job in page.jobs]
+async def _look(source: Source, visit: Visit) -> Page:
+    filters = Filters.of(visit.query)
+    return await source.list(
+        state=filters.state, queue=filters.queue, task=filters.task, error=filters.error,
+        limit=LIMIT, after=visit.query.get("after"),
+    )  # fmt: skip
+
+
+def _page(page: Page, visit: Visit) -> str:
+    filters, place = Filters.of(visit.query), visit.place
+    rows = [_row(job, visit.now, visit.redaction, place) for job in page.jobs]
     heads = [element("th", head, scope="col") for head in ("Job", "Task", "State", "Queue")]
     heads += [element("th", "Attempt", scope="col", class_="number")]
     heads += [element("th", head, scope="col") for head in ("Put in", "Arguments", "Error")]
@@ -54,6 +65,9 @@ def job_list(page: Page, filters: Filters, now: int, redaction: Redaction, place
     if rows and place.acts:
         found = (_matching(filters, place), _selected(found, filters, place))
     return document(place, "Jobs", _form(filters, place), found, _turn(page, filters, place), here=Section.JOBS, stays_fresh=True)
+
+
+JOB_LIST = View(_look, _page, lambda page, visit: presented_page(page, visit.now, visit.redaction))
 
 
 def job_link(id: str, place: Place, *words: Content) -> Markup:

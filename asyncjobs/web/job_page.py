@@ -12,17 +12,31 @@ from asyncjobs.web.act_pages import button
 from asyncjobs.web.job_list import how_far, job_link, state_mark
 from asyncjobs.web.layout import Place, Section, code_block, document, moment, named, number_cell, table_of
 from asyncjobs.web.markup import Content, Markup, element
-from asyncjobs.web.present_job import obstacles
-from asyncjobs.web.redact import Redaction
+from asyncjobs.web.present_job import obstacles, presented_job
+from asyncjobs.web.source import Source
+from asyncjobs.web.view import Missing, View, Visit
 from asyncjobs.web.words import NOTHING, duration
 
+Seen = tuple[Job, Explanation | None]
 
-def job_page(job: Job, why: Explanation | None, now: int, redaction: Redaction, place: Place) -> str:
+
+async def _look(source: Source, visit: Visit) -> Seen:
+    id = visit.query.get("id", "")
+    job = await source.get(id)
+    if job is None:
+        raise Missing(f"There is no job {id!r}: it was never put in, or has been removed since it ended.")
+    return job, await source.explain(id)
+
+
+def _page(seen: Seen, visit: Visit) -> str:
     """All there is to say of it."""
+    (job, why), place, redaction = seen, visit.place, visit.redaction
     return document(
         place,
         "Job",
-        element("p", job_link(job.id, place), " of task ", element("strong", named(job.name)), " · ", state_mark(job.view(now))),
+        element(
+            "p", job_link(job.id, place), " of task ", element("strong", named(job.name)), " · ", state_mark(job.view(visit.now))
+        ),
         _buttons(job, place),
         _why(job, why),
         element("dl", [element("div", element("dt", name), element("dd", fact)) for name, fact in _facts(job)], class_="facts"),
@@ -34,6 +48,9 @@ def job_page(job: Job, why: Explanation | None, now: int, redaction: Redaction, 
         here=Section.JOBS,
         stays_fresh=True,
     )
+
+
+JOB_PAGE = View(_look, _page, lambda seen, visit: presented_job(*seen, visit.now, visit.redaction))
 
 
 def _buttons(job: Job, place: Place) -> Content:

@@ -31,7 +31,8 @@ from asyncjobs.web.layout import (
     table_of,
 )
 from asyncjobs.web.markup import Content, Markup, element
-from asyncjobs.web.present import total
+from asyncjobs.web.present import presented, total
+from asyncjobs.web.view import NumbersView, Visit
 from asyncjobs.web.words import NOTHING, clock, count, counted, date, duration, iso, when
 
 _SHAPES = {Severity.WARN: "▲", Severity.BAD: "✕"}  # so that colour is not the only sign
@@ -66,8 +67,9 @@ _GLOSSARY = (
 )
 
 
-def overview(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
+def _page(snapshot: Snapshot, visit: Visit) -> str:
     """Everything at one moment."""
+    visitor, place = visit.visitor, visit.place
     name = (" · shown to ", named(visitor.name)) if visitor.name is not None else None
     return document(
         place,
@@ -87,6 +89,9 @@ def overview(snapshot: Snapshot, visitor: Visitor, place: Place) -> str:
         here=Section.OVERVIEW,
         stays_fresh=True,
     )
+
+
+OVERVIEW = NumbersView(_page, lambda snapshot, visit: presented(snapshot))
 
 
 def _as_of(snapshot: Snapshot, place: Place) -> Markup:

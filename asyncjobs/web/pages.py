@@ -1,0 +1,18 @@
+"""Which page is at which address, below the mount."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from asyncjobs.web.act_list import ACT_LIST
+from asyncjobs.web.job_list import JOB_LIST
+from asyncjobs.web.job_page import JOB_PAGE
+from asyncjobs.web.overview import OVERVIEW
+from asyncjobs.web.view import AnyView
+
+PAGES: Mapping[str, AnyView] = {
+    "stats": OVERVIEW,
+    "stats/jobs": JOB_LIST,
+    "stats/job": JOB_PAGE,
+    "stats/acts": ACT_LIST,
+}
