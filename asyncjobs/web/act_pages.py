@@ -59,6 +59,16 @@ def button(place: Place, do: str, back: str, about: str, **fields: str) -> Conte
     return _form(place, given, element("button", verb.words, **named_))
 
 
+def buttons_cell(place: Place, *buttons: Content) -> Content:
+    """A cell of them, for who may act."""
+    return element("td", element("div", buttons, class_="buttons")) if place.acts else None
+
+
+def do_head(place: Place) -> tuple[str, ...]:
+    """The head of the column with buttons, where there is one."""
+    return ("Do",) if place.acts else ()
+
+
 def confirm_page(do: str, verb: Verb, fields: Fields, place: Place) -> str:
     """Asks before it is done, and how. fields: what it is done to, and what is known of that already."""
     about = [

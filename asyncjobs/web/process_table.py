@@ -1,0 +1,38 @@
+"""The processes on the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asyncjobs.stats import ProcessSnapshot
+from asyncjobs.web.layout import named, table_of
+from asyncjobs.web.markup import Content, Markup, element
+from asyncjobs.web.words import count, date, iso
+
+
+def process_table(processes: Sequence[ProcessSnapshot]) -> Markup:
+    if not processes:
+        return element("section", element("h2", "Processes"), element("p", "No process is registered.", class_="empty"))
+    heads = [element("th", head, scope="col") for head in ("Process", "State", "Running / slots", "Started", "Version")]
+    rows = [
+        element(
+            "tr",
+            element("th", named(f"{process.host}:{process.pid}"), " (this one)" if process.this else None, scope="row"),
+            element(
+                "td", "● alive" if process.alive else "✕ gone; its jobs are taken over", class_=None if process.alive else "warn"
+            ),
+            element("td", _taken(process)),
+            element("td", element("time", date(process.started_at), datetime=iso(process.started_at))),
+            element("td", process.version),
+        )
+        for process in processes
+    ]
+    return table_of("Processes", heads, rows)
+
+
+def _taken(process: ProcessSnapshot) -> Content:
+    names = sorted({*process.slots, *process.busy})
+    if not names:
+        return "works no queue, only enqueues"
+    taken = [(named(name), f" {count(process.busy.get(name, 0))} / {count(process.slots.get(name, 0))}") for name in names]
+    return [(", " if place else None, one) for place, one in enumerate(taken)]
