@@ -75,6 +75,11 @@ class Cron:
         return f"cron {self.expression!r}: such a day never comes, so it would never fire; give a day that its months have"
 
     @property
+    def words(self) -> str:
+        """At 09:00 on Monday through Friday, by the clock of Europe/Berlin."""
+        return f"{CronSim(self._line, _EPOCH).explain()}, {'UTC' if self.tz == 'UTC' else f'by the clock of {self.tz}'}"
+
+    @property
     def text(self) -> str:
         """Both, as `schedule.times_of` reads them."""
         return f"cron {self.tz} {' '.join(self.expression.split())}"

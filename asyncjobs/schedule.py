@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from asyncjobs.cron import Cron, Every
+from asyncjobs.errors import ConfigurationError
 from asyncjobs.job import NewJob
 from asyncjobs.json_text import encoder
 from asyncjobs.pause import Pause
@@ -74,6 +75,18 @@ class Schedule:
         if self.catch_up == "skip":
             passed = [at for at in passed if at > now - LATE]
         return passed, at
+
+    def coming(self, most: int) -> list[int]:
+        """When it fires next and after that, in ms; one alone where a version of its line can't be read here."""
+        times: list[int] = []
+        at = self.next_at
+        while at is not None and len(times) < most:
+            times.append(at)
+            try:
+                at = self.times.after(at)
+            except ConfigurationError:
+                break
+        return times
 
     def first_after(self, now: int) -> int | None:
         """The first time to fire for after now, by this clock: a `next_at` beyond it was set by one that was ahead.

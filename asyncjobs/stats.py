@@ -45,6 +45,10 @@ class Minute:
     succeeded: int
     failures: int
 
+    @property
+    def ended(self) -> int:
+        return self.succeeded + self.failures
+
 
 @record
 class QueueSnapshot:

@@ -12,7 +12,7 @@ from asyncjobs.web.layout import Place, Section, document, named
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.words import counted
 
-BACK = ("stats", "stats/jobs", "stats/job")  # where an act may lead back to, below the mount; nothing else is ever a redirect
+BACK = (*Section, "stats/job", "stats/queue")  # where an act may lead back to, below the mount; nothing else is ever a redirect
 
 _ASKED = {
     "cancel": "Cancel? What waits never begins; what runs is asked to end.",
@@ -41,16 +41,16 @@ _INPUTS: Mapping[str, Sequence[tuple[str, str]]] = {  # what a question asks for
 }  # fmt: skip
 
 
-def button(place: Place, do: str, back: str, about: str, **fields: str) -> Content:
+def button(place: Place, do: str, about: str, *, back: str | None = None, **fields: str) -> Content:
     """What does `do` to these fields at a press, or leads to the page that asks first; nothing for who may not act.
 
-    back: where it leads to, one of BACK. about: what it is done to, for who hears the page.
+    back: where it leads to, one of BACK; without it, to where it stands. about: what it is done to, for who hears the page.
     """
     if not place.acts:
         return None
     verb = VERBS[do]
     named_ = {"aria_label": f"{verb.words} {about}"}
-    given = {"do": do, **fields, "back": back}
+    given = {"do": do, **fields, "back": back or place.here}
     if verb.asks:
         ways = [element("input", type="hidden", name=name, value=value) for name, value in given.items()]
         return element(
@@ -87,9 +87,9 @@ def confirm_page(do: str, verb: Verb, fields: Fields, place: Place) -> str:
             asked,
             element("p", element("button", _PRESSED.get(do, verb.words)), " ", _leave(fields, place), class_="buttons"),
         ),
-        button(place, "reset-limits", given["back"], "the limits", **verb.given(fields)) if do == "limits" else None,
+        button(place, "reset-limits", "the limits", back=given["back"], **verb.given(fields)) if do == "limits" else None,
         title=f"{verb.words}?",
-        here=Section.JOBS if _back(fields)[0] != BACK[0] else Section.OVERVIEW,
+        here=next((one for one in Section if one == _back(fields)[0]), Section.JOBS),
     )
 
 
@@ -134,7 +134,7 @@ def _back(fields: Fields) -> tuple[str, dict[str, str]]:
     """The path, which is one of BACK, and its query, without what was said of an act before."""
     path, _, query = fields.get("back", "").partition("?")
     asked = (
-        {name: value for name, value in parse_qsl(query, max_num_fields=20) if name not in ("did", "n")}
+        {name: value for name, value in parse_qsl(query, max_num_fields=20) if name not in ("did", "n", "live", "format")}
         if len(query) < 2_000
         else {}
     )

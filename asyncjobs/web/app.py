@@ -112,7 +112,8 @@ class Web:
             return
         scope, path, up = mounted(scope)
         request = Request(scope, receive)
-        place = Place(up, self._style.href, self._script.href, live="live" in request.query_params)
+        here = path.lstrip("/") + (f"?{request.url.query}" if request.url.query else "")
+        place = Place(up, self._style.href, self._script.href, live="live" in request.query_params, here=here)
         response = await self._answer(request, path, place)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)  # the stylesheet has its own Cache-Control; nobody else can

@@ -45,8 +45,10 @@ def histogram(durations: Durations) -> Markup:
 def per_minute(minutes: Sequence[Minute]) -> Markup:
     """What ended in each minute, well and not; the last is still going on, and is drawn lighter."""
     well, badly = sum(one.succeeded for one in minutes), sum(one.failures for one in minutes)
-    most = max(minutes, key=_ended)
-    told = f"{count(well)} succeeded and {count(badly)} failed; the most in one minute were {count(_ended(most))}, at {clock(most.at)}"
+    most = max(minutes, key=lambda minute: minute.ended)
+    told = (
+        f"{count(well)} succeeded and {count(badly)} failed; the most in one minute were {count(most.ended)}, at {clock(most.at)}"
+    )
     return _with_ends(_minutes(minutes, _HIGH, "chart", told), clock(minutes[0].at), "now")
 
 
@@ -67,13 +69,9 @@ def share(part: int, whole: int) -> Markup:
     )  # fmt: skip
 
 
-def _ended(minute: Minute) -> int:
-    return minute.succeeded + minute.failures
-
-
 def _minutes(minutes: Sequence[Minute], height: int, look: str, told: str) -> Markup:
     """One path for each look, and not a shape for each minute: a page has many of these."""
-    most = max(map(_ended, minutes))
+    most = max(minute.ended for minute in minutes)
     paths: dict[str, list[str]] = {}
     for place, minute in enumerate(minutes):
         now = " now" if place == len(minutes) - 1 else ""

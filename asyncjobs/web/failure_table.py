@@ -9,25 +9,22 @@ from asyncjobs.vitals import FAILURES
 from asyncjobs.web.act_pages import button, buttons_cell, do_head
 from asyncjobs.web.layout import Place, moment, named, number_cell, table_of
 from asyncjobs.web.markup import Content, element
-from asyncjobs.web.words import NOTHING, count, counted
+from asyncjobs.web.words import NOTHING, count
 
-GROUPS = 10  # of failed jobs that are shown
 SAID = 200  # characters of what an error said
 
 
-def failure_table(snapshot: Snapshot, place: Place) -> Content:
-    groups = snapshot.failures
+def failure_table(snapshot: Snapshot, place: Place, most: int | None = None) -> Content:
+    """most: how many groups to show; all of them without."""
+    groups = snapshot.failures if most is None else snapshot.failures[:most]
     if not groups:
         return None
     heads = [element("th", head, scope="col") for head in ("Error", "Task")]
     heads += [element("th", "Jobs", scope="col", class_="number")]
     heads += [element("th", head, scope="col") for head in ("First", "Last", *do_head(place))]
-    rows = [element("tr", _group(group, place)) for group in groups[:GROUPS]]
-    most = f" of the last {count(FAILURES)}" if sum(group.count for group in groups) >= FAILURES else ""
-    rest = (
-        f"; {counted(len(groups) - GROUPS, 'smaller group is', 'smaller groups are')} in the JSON" if len(groups) > GROUPS else ""
-    )
-    return table_of(f"Jobs that failed for good{most}, by error and task{rest}", heads, rows)
+    rows = [element("tr", _group(group, place)) for group in groups]
+    looked_at = f" of the last {count(FAILURES)}" if sum(group.count for group in snapshot.failures) >= FAILURES else ""
+    return table_of(f"Jobs that failed for good{looked_at}, by error and task", heads, rows)
 
 
 def _group(group: FailureGroup, place: Place) -> Content:
@@ -51,4 +48,4 @@ def _group(group: FailureGroup, place: Place) -> Content:
 
 def _group_button(place: Place, verb: str, group: FailureGroup) -> Content:
     about = f"{group.error} of {group.task}"
-    return button(place, verb, "stats", about, state=State.FAILED.value, task=group.task, error=group.error)
+    return button(place, verb, about, state=State.FAILED.value, task=group.task, error=group.error)

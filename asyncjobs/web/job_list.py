@@ -140,7 +140,7 @@ def _matching(filters: Filters, place: Place) -> Content:
     return element(
         "div",
         element("span", "All that match: ", class_="muted"),
-        [button(place, verb, _address(filters), "all jobs that match", **filters.given()) for verb in verbs],
+        [button(place, verb, "all jobs that match", back=_address(filters), **filters.given()) for verb in verbs],
         class_="buttons",
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from urllib.parse import quote
 
 from asyncjobs.explain import Explanation
 from asyncjobs.job import AttemptRecord, Error, Job, State
@@ -55,12 +54,12 @@ JOB_PAGE = View(_look, _page, lambda seen, visit: presented_job(*seen, visit.now
 
 def _buttons(job: Job, place: Place) -> Content:
     """Those that mean something in its state."""
-    verbs = ("retry", "discard") if job.state.ended else ("cancel",)
-    back = {
-        "retry": f"stats/job?id={quote(job.id, errors='replace')}",
-        "cancel": f"stats/job?id={quote(job.id, errors='replace')}",
-    }
-    buttons = [button(place, verb, back.get(verb, "stats/jobs"), f"job {job.id}", id=job.id) for verb in verbs]
+    about = f"job {job.id}"
+    buttons = (
+        [button(place, "retry", about, id=job.id), button(place, "discard", about, back=Section.JOBS, id=job.id)]
+        if job.state.ended
+        else [button(place, "cancel", about, id=job.id)]
+    )
     return element("div", buttons, class_="buttons") if place.acts else None
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from asyncjobs.pause import Pause
 from asyncjobs.record import record
 from asyncjobs.web.markup import Content, Markup, element
-from asyncjobs.web.words import NOTHING, date, iso
+from asyncjobs.web.words import NOTHING, date, iso, short_date
 
 TITLE = "Background jobs"
 LIVE = 5  # seconds between two loads of a page that was asked to keep itself fresh
@@ -20,10 +20,17 @@ class Section(StrEnum):
 
     OVERVIEW = "stats"
     JOBS = "stats/jobs"
+    FAILURES = "stats/failures"
+    QUEUES = "stats/queues"
+    SCHEDULES = "stats/schedules"
+    PROCESSES = "stats/processes"
     ACTS = "stats/acts"
 
 
-_SECTIONS = {Section.OVERVIEW: "Overview", Section.JOBS: "Jobs", Section.ACTS: "Done by hand"}
+_SECTIONS = {
+    Section.OVERVIEW: "Overview", Section.JOBS: "Jobs", Section.FAILURES: "Failures", Section.QUEUES: "Queues",
+    Section.SCHEDULES: "Schedules", Section.PROCESSES: "Processes", Section.ACTS: "Done by hand",
+}  # fmt: skip
 
 
 @record
@@ -31,7 +38,7 @@ class Place:
     """Where a page stands. up: leads from it to the mount, relative, so that no proxy can make a link wrong.
 
     style, script: the stylesheet and the script, below the mount. live: the page was asked to keep itself fresh. acts: who looks may act. did: what was done
-    just before, to be said.
+    just before, to be said. here: its own address below the mount, where an act leads back to.
     """
 
     up: str
@@ -40,6 +47,7 @@ class Place:
     live: bool = False
     acts: bool = False
     did: Markup | None = None
+    here: str = Section.OVERVIEW
 
     def link(self, path: str, *words: Content, query: Mapping[str, str] | None = None) -> Markup:
         asked = "?" + urlencode(query, errors="replace") if query else ""
@@ -48,7 +56,7 @@ class Place:
 
 def document(
     place: Place,
-    heading: str,
+    heading: Content,
     *main: Content,
     title: str | None = None,
     footer: Content = None,
@@ -59,7 +67,7 @@ def document(
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("title", heading if title is None else title),
+        element("title", title or heading),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="robots", content="noindex"),
@@ -115,7 +123,7 @@ def named(name: str) -> Markup:
 
 
 def moment(at: int | None, never: str) -> Content:
-    return never if at is None else element("time", date(at), datetime=iso(at))
+    return never if at is None else element("time", short_date(at), datetime=iso(at), title=date(at))
 
 
 def paused(pause: Pause) -> Content:

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from asyncjobs.diagnose import Finding, Severity
 from asyncjobs.pause import Pause
-from asyncjobs.stats import QueueSnapshot, Snapshot
+from asyncjobs.stats import ProcessSnapshot, QueueSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT
 from asyncjobs.web.access import MOUNT_LINE, Visitor
 from asyncjobs.web.act_pages import button, buttons_cell, do_head
-from asyncjobs.web.chart import histogram, per_minute
 from asyncjobs.web.failure_table import failure_table
 from asyncjobs.web.job_list import how_far, job_link
 from asyncjobs.web.layout import (
@@ -28,11 +27,18 @@ from asyncjobs.web.layout import (
 )
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import presented, total
-from asyncjobs.web.process_table import process_table
-from asyncjobs.web.queue_table import SEVERITY_SHAPES, depth_table, duration_tables, ever_table, minute_table
-from asyncjobs.web.schedule_table import schedule_table
+from asyncjobs.web.queue_figures import charts, headline
+from asyncjobs.web.queue_table import (
+    SEVERITY_SHAPES,
+    depth_table,
+    details,
+    finding_line,
+)
+from asyncjobs.web.schedule_table import next_table
 from asyncjobs.web.view import NumbersView, Visit
 from asyncjobs.web.words import count, counted, date, duration, iso
+
+GROUPS = 10  # of failed jobs that are shown; their own page shows all
 
 _GLOSSARY = (
     ("Waiting", "due, and not begun."),
@@ -62,11 +68,11 @@ def _page(snapshot: Snapshot, visit: Visit) -> str:
         _banner(visitor),
         _attention(snapshot),
         _queues(snapshot.queues, snapshot.findings, place),
-        failure_table(snapshot, place),
+        failure_table(snapshot, place, GROUPS),
         _longest(snapshot, place),
         _paused_tasks(snapshot.paused_tasks, place),
-        schedule_table(snapshot, place),
-        process_table(snapshot.processes),
+        next_table(snapshot, place),
+        _processes(snapshot.processes, place),
         _glossary(),
         title=f"({len(snapshot.findings)}) {TITLE}" if snapshot.findings else TITLE,
         footer=element("p", f"asyncjobs {snapshot.version}", name),
@@ -105,15 +111,7 @@ def _attention(snapshot: Snapshot) -> Markup:
     findings = snapshot.findings
     if not findings:
         return element("p", element("span", "●", class_="ok", aria_hidden="true"), " Everything is keeping up.", _pace(snapshot))
-    listed = [
-        element(
-            "li",
-            element("span", SEVERITY_SHAPES[one.severity], class_=one.severity.value, aria_hidden="true"),
-            " ",
-            named(one.sentence),
-        )
-        for one in findings
-    ]
+    listed = [finding_line(one) for one in findings]
     worst = Severity.BAD if any(one.severity is Severity.BAD for one in findings) else Severity.WARN
     heading = f"{SEVERITY_SHAPES[worst]} {counted(len(findings), 'thing needs', 'things need')} attention"
     return box(worst.value, heading, element("ul", listed))
@@ -134,56 +132,10 @@ def _queues(queues: Sequence[QueueSnapshot], findings: Sequence[Finding], place:
         return (empty, line, depth_table(queues, total(queues), findings, place) if queues else None)
     all_of_them = total(queues)
     return (
-        _headline(all_of_them),
-        _charts(all_of_them),
+        headline(all_of_them, place),
+        charts(all_of_them),
         depth_table(queues, all_of_them, findings, place),
-        element(
-            "details",
-            element("summary", "More about the queues"),
-            ever_table(queues, all_of_them),
-            minute_table(all_of_them),
-            duration_tables(queues, all_of_them, "Time from due to start, last hour", "Starts", lambda queue: queue.wait),
-            duration_tables(queues, all_of_them, "Run time of attempts, last hour", "Attempts", lambda queue: queue.run),
-        ),
-    )
-
-
-def _charts(queue: QueueSnapshot) -> Markup:
-    """Of all queues: what ended when, and how late it had begun."""
-    well, badly = sum(one.succeeded for one in queue.minutes), sum(one.failures for one in queue.minutes)
-    ended = f"{count(well)} succeeded · {count(badly)} failed"
-    starts = f"p50 {duration(queue.wait.p50)} · p95 {duration(queue.wait.p95)}"
-    return element(
-        "div",
-        _chart("Finished per minute", ended, per_minute(queue.minutes) if well or badly else None),
-        _chart("Time from due to start", starts, histogram(queue.wait) if queue.wait.count else None),
-        class_="charts",
-    )
-
-
-def _chart(heading: str, note: str, drawing: Markup | None) -> Markup:
-    title = element("h2", heading, " ", element("span", note if drawing else "last hour", class_="note"))
-    return element("section", title, drawing or element("p", "None in the last hour.", class_="empty"))
-
-
-def _headline(queue: QueueSnapshot) -> Markup:
-    oldest = f"oldest {duration(queue.latency)}" if queue.waiting else "nothing is late"
-    starts = f"p99 {duration(queue.wait.p99)}" if queue.wait.count else "none in the last hour"
-    figures = (
-        ("Waiting", count(queue.waiting, more=queue.waiting_more), oldest),
-        ("Running", count(queue.running), f"of {counted(queue.slots, 'slot', 'slots')}"),
-        ("Scheduled", count(queue.scheduled, more=queue.scheduled_more), f"{count(queue.retrying)} retrying"),
-        ("Held", count(queue.held), "can't begin now" if queue.held else "nothing is stuck"),
-        ("Failed jobs", count(queue.failed), f"of {count(queue.enqueued)} ever"),
-        ("Due to start, p95", duration(queue.wait.p95), starts),
-    )
-    return element(
-        "dl",
-        [
-            element("div", element("dt", name), element("dd", figure, class_="figure"), element("dd", note))
-            for name, figure, note in figures
-        ],
-        class_="headline",
+        details(queues, all_of_them, place),
     )
 
 
@@ -216,11 +168,21 @@ def _paused_tasks(tasks: Mapping[str, Pause], place: Place) -> Content:
             "tr",
             element("th", named(task), scope="row"),
             element("td", "❚❚ ", paused(pause)),
-            buttons_cell(place, button(place, "resume-task", "stats", f"task {task}", task=task)),
+            buttons_cell(place, button(place, "resume-task", f"task {task}", task=task)),
         )
         for task, pause in tasks.items()
     ]
     return table_of("Paused tasks", [element("th", head, scope="col") for head in ("Task", "State", *do_head(place))], rows)
+
+
+def _processes(processes: Sequence[ProcessSnapshot], place: Place) -> Markup:
+    """In a line: the page of them says more."""
+    alive = sum(process.alive for process in processes)
+    gone = len(processes) - alive
+    told = f"{counted(alive, 'process works', 'processes work')} this store" + (
+        f"; {count(gone)} gone, whose jobs are taken over" if gone else ""
+    )
+    return element("p", place.link(Section.PROCESSES, told), class_="turn")
 
 
 def _glossary() -> Markup:

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from asyncjobs.web.act_list import ACT_LIST
+from asyncjobs.web.failure_list import FAILURES
 from asyncjobs.web.job_list import JOB_LIST
 from asyncjobs.web.job_page import JOB_PAGE
 from asyncjobs.web.overview import OVERVIEW
+from asyncjobs.web.process_list import PROCESSES
+from asyncjobs.web.queue_pages import QUEUE, QUEUES
+from asyncjobs.web.schedule_list import SCHEDULES
 from asyncjobs.web.view import AnyView
 
 PAGES: Mapping[str, AnyView] = {
     "stats": OVERVIEW,
     "stats/jobs": JOB_LIST,
     "stats/job": JOB_PAGE,
+    "stats/failures": FAILURES,
+    "stats/queues": QUEUES,
+    "stats/queue": QUEUE,
+    "stats/schedules": SCHEDULES,
+    "stats/processes": PROCESSES,
     "stats/acts": ACT_LIST,
 }

@@ -63,6 +63,12 @@ At the top level also:
 
     longest         [{id, task, queue, attempt, started_at, started_at_ms}, ...]: the five jobs that have run the longest, the first begun first
 
+At `stats/queues`: queues, as above; at `stats/queue?name=`: one of them, with its name, and the findings about it. At `stats/failures`: groups. At
+`stats/processes`: processes and problems. At `stats/schedules`: schedules, each also with
+
+    words           its crontab line in words
+    next_times      the next five times that it fires, or fewer
+
 At `stats/acts`: acts: [{at, at_ms, who, verb, target, count}, ...]: what was done by hand, newest first, to how many.
 
 Without numbers (status 403, 404, 405, 503): {"error": {"code", "message"}}, and with 503 also version, healthy, problems.
@@ -83,9 +89,10 @@ from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, S
 from asyncjobs.store.base import Act, FailureGroup
 from asyncjobs.version import VERSION
 from asyncjobs.web.latest import Unreadable
-from asyncjobs.web.words import iso, when
+from asyncjobs.web.words import in_words, iso, when
 
 Fields = dict[str, object]
+FOLLOWING = 5  # times to come that are told of a schedule
 
 
 def presented(snapshot: Snapshot) -> Fields:
@@ -98,14 +105,49 @@ def presented(snapshot: Snapshot) -> Fields:
         "unknown_tasks": dict(snapshot.unknown_tasks),
         "schedules": [_schedule(schedule, snapshot.undeclared) for schedule in snapshot.schedules],
         "version": snapshot.version,
-        "as_of": iso(snapshot.as_of),
-        "as_of_ms": snapshot.as_of,
+        **_as_of(snapshot),
         "healthy": snapshot.healthy,
         "problems": dict(snapshot.problems),
         "findings": [_finding(finding) for finding in snapshot.findings],
         "groups": [_group(group) for group in snapshot.failures],
         "longest": [_running(job) for job in snapshot.longest],
     }
+
+
+def presented_queues(snapshot: Snapshot) -> Fields:
+    """All of them."""
+    return {"queues": {queue.name: _queue(queue) for queue in snapshot.queues}, **_as_of(snapshot)}
+
+
+def presented_queue(snapshot: Snapshot, queue: QueueSnapshot) -> Fields:
+    """One, with what is wrong with it."""
+    about = [finding for finding in snapshot.findings if finding.queue == queue.name]
+    return {"name": queue.name, **_queue(queue), "findings": [_finding(finding) for finding in about], **_as_of(snapshot)}
+
+
+def presented_failures(snapshot: Snapshot) -> Fields:
+    return {"groups": [_group(group) for group in snapshot.failures], **_as_of(snapshot)}
+
+
+def presented_schedules(snapshot: Snapshot) -> Fields:
+    """All of them, with the times to come."""
+    return {
+        "schedules": [
+            {
+                **_schedule(one, snapshot.undeclared),
+                "words": in_words(one),
+                "next_times": [iso(at) for at in one.coming(FOLLOWING)],
+            }
+            for one in snapshot.schedules
+        ],
+        **_as_of(snapshot),
+    }
+
+
+def presented_processes(snapshot: Snapshot) -> Fields:
+    return {
+        "processes": [_process(process) for process in snapshot.processes], "problems": dict(snapshot.problems), **_as_of(snapshot),
+    }  # fmt: skip
 
 
 def presented_acts(acts: Sequence[Act]) -> Fields:
@@ -274,6 +316,10 @@ def _finding(finding: Finding) -> Fields:
 
 def _pause(pause: Pause | None) -> Fields | None:
     return None if pause is None else {**_moment("since", pause.since), "by": pause.by, "why": pause.why}
+
+
+def _as_of(snapshot: Snapshot) -> Fields:
+    return _moment("as_of", snapshot.as_of)
 
 
 def _moment(name: str, at: int | None) -> Fields:

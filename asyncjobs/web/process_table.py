@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asyncjobs.stats import ProcessSnapshot
-from asyncjobs.web.layout import named, table_of
+from asyncjobs.web.layout import moment, named, table_of
 from asyncjobs.web.markup import Content, Markup, element
-from asyncjobs.web.words import count, date, iso
+from asyncjobs.web.words import NOTHING, count
 
 
 def process_table(processes: Sequence[ProcessSnapshot]) -> Markup:
@@ -22,12 +22,12 @@ def process_table(processes: Sequence[ProcessSnapshot]) -> Markup:
                 "td", "● alive" if process.alive else "✕ gone; its jobs are taken over", class_=None if process.alive else "warn"
             ),
             element("td", _taken(process)),
-            element("td", element("time", date(process.started_at), datetime=iso(process.started_at))),
+            element("td", moment(process.started_at, NOTHING)),
             element("td", process.version),
         )
         for process in processes
     ]
-    return table_of("Processes", heads, rows)
+    return table_of("On this store", heads, rows)
 
 
 def _taken(process: ProcessSnapshot) -> Content:

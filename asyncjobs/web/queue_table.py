@@ -45,7 +45,7 @@ def depth_table(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot, fin
                 spark(queue.minutes) if any(one.succeeded or one.failures for one in queue.minutes) else NOTHING,
                 class_="number",
             ),
-            buttons_cell(place, *_queue_buttons(queue, place)),
+            buttons_cell(place, *queue_buttons(queue, place)),
         )
 
     def worst(queue: QueueSnapshot) -> tuple[int, float, str]:
@@ -63,13 +63,30 @@ def depth_table(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot, fin
         "Finished, last hour",
         *do_head(place),
     )
-    return _by_queue("Queues", heads, sorted(queues, key=worst), all_of_them, cells, "State")
+    return _by_queue(place, "Queues", heads, sorted(queues, key=worst), all_of_them, cells, "State")
 
 
-def _queue_buttons(queue: QueueSnapshot, place: Place) -> Iterator[Content]:
+def details(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot, place: Place) -> Markup:
+    """All the rest that is known of them, folded away."""
+    return element(
+        "details",
+        element("summary", "More in numbers"),
+        _ever(queues, all_of_them, place),
+        _minutes(all_of_them),
+        _durations(queues, all_of_them, "Time from due to start, last hour", "Starts", lambda queue: queue.wait, place),
+        _durations(queues, all_of_them, "Run time of attempts, last hour", "Attempts", lambda queue: queue.run, place),
+    )
+
+
+def finding_line(finding: Finding) -> Markup:
+    mark = element("span", SEVERITY_SHAPES[finding.severity], class_=finding.severity.value, aria_hidden="true")
+    return element("li", mark, " ", named(finding.sentence))
+
+
+def queue_buttons(queue: QueueSnapshot, place: Place) -> Iterator[Content]:
     if queue.name:
         for verb in ("limits", "resume" if queue.pause else "pause"):
-            yield button(place, verb, "stats", f"queue {queue.name}", queue=queue.name)
+            yield button(place, verb, f"queue {queue.name}", queue=queue.name)
 
 
 def _state(queue: QueueSnapshot, finding: Finding | None) -> Content:
@@ -85,7 +102,7 @@ def _state(queue: QueueSnapshot, finding: Finding | None) -> Content:
     )
 
 
-def ever_table(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot) -> Markup:
+def _ever(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot, place: Place) -> Markup:
     def cells(queue: QueueSnapshot) -> Content:
         return (
             number_cell(count(queue.enqueued)),
@@ -97,10 +114,10 @@ def ever_table(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot) -> M
         )
 
     heads = ("Enqueued", "Processed", "Succeeded", "Failures", "Failed jobs", "Cancelled")
-    return _by_queue("Since the store was made", heads, queues, all_of_them, cells)
+    return _by_queue(place, "Since the store was made", heads, queues, all_of_them, cells)
 
 
-def minute_table(all_of_them: QueueSnapshot) -> Content:
+def _minutes(all_of_them: QueueSnapshot) -> Content:
     rows = [
         element(
             "tr", element("th", clock(one.at), scope="row"), number_cell(count(one.succeeded)), number_cell(count(one.failures))
@@ -116,12 +133,13 @@ def minute_table(all_of_them: QueueSnapshot) -> Content:
     return element("details", element("summary", "Minute by minute"), table) if rows else None
 
 
-def duration_tables(
+def _durations(
     queues: Sequence[QueueSnapshot],
     all_of_them: QueueSnapshot,
     caption: str,
     counts: str,
     of: Callable[[QueueSnapshot], Durations],
+    place: Place,
 ) -> Content:
     def cells(queue: QueueSnapshot) -> Content:
         durations = of(queue)
@@ -137,7 +155,7 @@ def duration_tables(
         return element("section", element("h2", caption), element("p", "None.", class_="empty"))
     shortest, longest = duration(BOUNDS[0] / 1000), duration(BOUNDS[-1] / 1000)
     heads = (counts, "p50", "p95", "p99", f"From {shortest} to over {longest}")
-    return (_by_queue(caption, heads, queues, all_of_them, cells), _steps(queues, caption, of))
+    return (_by_queue(place, caption, heads, queues, all_of_them, cells), _steps(queues, caption, of))
 
 
 def _steps(queues: Sequence[QueueSnapshot], caption: str, of: Callable[[QueueSnapshot], Durations]) -> Markup:
@@ -157,7 +175,12 @@ def _steps(queues: Sequence[QueueSnapshot], caption: str, of: Callable[[QueueSna
     return element("details", element("summary", "Every step in numbers"), table)
 
 
+def queue_link(name: str, place: Place) -> Markup:
+    return place.link("stats/queue", named(name), query={"name": name})
+
+
 def _by_queue(
+    place: Place,
     caption: str,
     heads: Sequence[str],
     queues: Sequence[QueueSnapshot],
@@ -166,7 +189,9 @@ def _by_queue(
     *words: str,
 ) -> Markup:
     """A table with a row for each queue, and one for all of them when they are several. words: heads of columns that hold no numbers, first."""
-    rows = [element("tr", element("th", named(queue.name), _marks(queue), scope="row"), cells(queue)) for queue in queues]
+    rows = [
+        element("tr", element("th", queue_link(queue.name, place), _marks(queue), scope="row"), cells(queue)) for queue in queues
+    ]
     foot = element("tr", element("th", "All queues", scope="row"), cells(all_of_them)) if len(queues) > 1 else None
     titles = [
         *(element("th", word, scope="col") for word in words),

@@ -35,6 +35,12 @@ def date(milliseconds: int) -> str:
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M:%S} UTC"
 
 
+def short_date(milliseconds: int) -> str:
+    """23 Nov 2026, 19:20:31; UTC, as all moments are"""
+    at = moment(milliseconds)
+    return f"{at.day} {_MONTHS[at.month - 1][:3]} {at.year}, {at:%H:%M:%S}"
+
+
 def clock(milliseconds: int) -> str:
     """19:20; of the day in UTC"""
     return f"{moment(milliseconds):%H:%M}"
@@ -83,6 +89,15 @@ def when(schedule: Schedule) -> str:
     except ConfigurationError:
         return schedule.when
     return f"{times.expression} ({times.tz})" if isinstance(times, Cron) else f"every {duration(times.period / 1000)}"
+
+
+def in_words(schedule: Schedule) -> str:
+    """At 09:00 on Monday through Friday, by the clock of Europe/Berlin; as `when` for a period, and where it can't be read here."""
+    try:
+        times = schedule.times
+    except ConfigurationError:
+        return schedule.when
+    return times.words if isinstance(times, Cron) else when(schedule)
 
 
 def _short(number: float) -> str:

@@ -22,7 +22,8 @@ document.addEventListener("securitypolicyviolation", (event) => window.reports.p
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+# Not of the session: while Playwright is open an event loop runs in this thread, in which no test elsewhere could have its own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Raises where there is none on CI; elsewhere the tests of the page in a browser are left out, and say so."""
     path = os.environ.get("CHROMIUM") or next((found for name in ASKED_FOR if (found := shutil.which(name))), None)

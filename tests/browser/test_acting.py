@@ -182,7 +182,7 @@ def _reset_limits(go: Go, site: Site) -> None:
 
 @does("edit-schedule")
 def _edit_schedule(go: Go, site: Site) -> None:
-    page, hands = go("stats")
+    page, hands = go("stats/schedules")
     hands.press(page.get_by_role("button", name="Edit schedule nightly"))
     hands.write(page.get_by_label("Crontab line"), "30 7 * * *")
     hands.press(page.get_by_role("button", name="Change"))
@@ -192,7 +192,7 @@ def _edit_schedule(go: Go, site: Site) -> None:
 
 @does("pause-schedule")
 def _pause_schedule(go: Go, site: Site) -> None:
-    page, hands = go("stats")
+    page, hands = go("stats/schedules")
     hands.press(page.get_by_role("button", name="Pause schedule nightly"))
     hands.press(page.get_by_role("button", name="Pause", exact=True))
     said(page, "Pause: paused.")
@@ -202,7 +202,7 @@ def _pause_schedule(go: Go, site: Site) -> None:
 @does("resume-schedule")
 def _resume_schedule(go: Go, site: Site) -> None:
     site.do(site.jobs.schedules.pause("nightly"))
-    page, hands = go("stats")
+    page, hands = go("stats/schedules")
     hands.press(page.get_by_role("button", name="Resume schedule nightly"))
     said(page, "Resume: resumed.")
     assert not site.do(site.jobs.schedules.get("nightly")).paused
@@ -210,7 +210,7 @@ def _resume_schedule(go: Go, site: Site) -> None:
 
 @does("run-schedule")
 def _run_schedule(go: Go, site: Site) -> None:
-    page, hands = go("stats")
+    page, hands = go("stats/schedules")
     hands.press(page.get_by_role("button", name="Run now schedule nightly"))
     said(page, "Run now: fired.")
     assert [job.queue for job in site.do(site.jobs.list()).jobs] == ["default"]

@@ -68,7 +68,7 @@ async def test_what_was_done_stands_in_a_list(browse: Any) -> None:
     assert "Nothing yet." in (await client.get("/stats/acts", headers=HTML)).text
     source.recorded = [("ada", "retry-matching", "sync KeyError", 28), ("<b>", "explode", "\u202ex", 1)]
     page = Page((await client.get("/stats/acts", headers=HTML)).text)
-    assert page.by_tag["tr"][1] == "24 November 2026, 19:20:31 UTCadaRetrysync KeyError28"
+    assert page.by_tag["tr"][1] == "24 Nov 2026, 19:20:31adaRetrysync KeyError28"
     assert page.by_tag["tr"][2].endswith("<b>explode\\u202ex1")
     assert (await client.get("/stats/acts")).json()["acts"][0] == {
         "at": "2026-11-24T19:20:31.042Z", "at_ms": AS_OF, "who": "ada", "verb": "retry-matching", "target": "sync KeyError", "count": 28,
@@ -343,6 +343,11 @@ async def test_buttons_are_there_for_who_may_act_and_mean_something(browse: Any)
     expected = {
         "/stats": [
             "Limits queue mail", "Pause queue mail", "Limits queue off", "Resume queue off", "Retry KeyError of sync", "Discard KeyError of sync", "Resume task old",
+        ],
+        "/stats/failures": ["Retry KeyError of sync", "Discard KeyError of sync"],
+        "/stats/queues": ["Limits queue mail", "Pause queue mail", "Limits queue off", "Resume queue off"],
+        "/stats/queue?name=off": ["Limits queue off", "Resume queue off"],
+        "/stats/schedules": [
             "Run now schedule nightly", "Edit schedule nightly", "Pause schedule nightly", "Run now schedule stopped", "Edit schedule stopped", "Resume schedule stopped",
         ],
         "/stats/job?id=w": ["Cancel job w"],

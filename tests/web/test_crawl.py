@@ -12,6 +12,7 @@ from starlette.routing import Mount
 from asyncjobs.job import State
 from asyncjobs.pause import Pause
 from asyncjobs.web.app import web_app
+from asyncjobs.web.pages import PAGES
 from tests.web.fakes import AS_OF, FakeSource, a_group, a_job, a_queue, a_schedule, a_snapshot
 from tests.web.html import Page
 from tests.web.test_mounting import stripping, with_root_path
@@ -74,7 +75,7 @@ async def crawl(browse: Any, app: Any, start: str, within: str, **more: Any) -> 
     return paths, acts
 
 
-EVERYTHING = {"stats", "stats/jobs", "stats/job", "stats/acts", "stats/confirm", "static/style.css", "static/live.js"}
+EVERYTHING = {*PAGES, "stats/confirm", "static/style.css", "static/live.js"}
 
 
 MOUNTS = {  # where a browser finds it → how it came there
