@@ -486,14 +486,23 @@ class Jobs:
     def _max_waiting(self, runner: Runner) -> dict[str, int]:
         return {queue: most for queue in self._queues if (most := runner.limits[queue].max_waiting) is not None}
 
-    async def history(self, *, since: float | timedelta = 3600.0, queue: str | None = None) -> Sequence[HistoryBucket]:
-        """What happened, minute by minute, since so many seconds (or a timedelta) ago."""
+    async def history(
+        self, *, since: float | timedelta = 3600.0, queue: str | None = None, step: float | timedelta = 60.0
+    ) -> Sequence[HistoryBucket]:
+        """What happened, minute by minute, since so many seconds (or a timedelta) ago; older than 26 hours, hour by hour.
+
+        step: seconds (or a timedelta) that one bucket covers, in whole minutes; the first is the one in which that time lies. Raises ConfigurationError for times that can't be.
+        """
         self._living()
         seconds = since.total_seconds() if isinstance(since, timedelta) else since
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= 100 * 366 * DAY:
             raise ConfigurationError(f"since={since!r}: give seconds ago, or a timedelta")
-        now = self._clock.now()
-        return await self._store.history(since=now - round(seconds * 1000), until=now + 1, queue=queue)
+        wide = step.total_seconds() if isinstance(step, timedelta) else step
+        if isinstance(wide, bool) or not isinstance(wide, (int, float)) or not 60 <= wide <= 366 * DAY or wide % 60:
+            raise ConfigurationError(f"step={step!r}: give whole minutes, as seconds or a timedelta")
+        now, width = self._clock.now(), round(wide * 1000)
+        begin = now - round(seconds * 1000)
+        return await self._store.history(since=begin - begin % width, until=now + 1, queue=queue, step=width)
 
     @property
     def started(self) -> bool:

@@ -417,6 +417,9 @@ async def test_what_is_no_id_and_no_call_is_named(jobs: Jobs) -> None:
         await jobs.enqueue_many([1])  # type: ignore[list-item]
     with pytest.raises(ConfigurationError, match="since=nan"):
         await jobs.history(since=float("nan"))
+    for step in (0, 90, 60.5, float("nan"), float("inf"), True, "60"):
+        with pytest.raises(ConfigurationError, match="whole minutes"):
+            await jobs.history(step=step)  # type: ignore[arg-type]
 
 
 async def test_a_job_that_ended_can_be_put_back(jobs: Jobs) -> None:

@@ -33,7 +33,11 @@ from asyncjobs.store.timetable import Timetable
 
 HISTORY_STEP = 60_000  # ms that one history bucket covers
 ACTS_KEPT = 1_000
-HISTORY_KEPT = 14 * 86_400_000  # ms, behind the latest `now` that the pruning handle has seen
+HOUR = 3_600_000  # ms
+MINUTES_KEPT = (
+    26 * HOUR
+)  # before these minutes are added up to hours: a day, and what is compared with the same moment of the day before
+HOURS_KEPT = 90 * 24 * HOUR  # both behind the latest `now` that the pruning handle has seen
 AHEAD_LIMIT = 1_000  # jobs before another one that are counted
 HOLDERS = 10  # jobs that are named as those which hold another one back
 COUNT_LIMIT = 10_000  # the split of queued jobs into waiting and scheduled is counted this far
@@ -226,7 +230,7 @@ class Stats:
 
 @record
 class HistoryBucket:
-    """What happened to one task's jobs of one queue in the HISTORY_STEP that begins at `at` (ms).
+    """What happened to one task's jobs of one queue in the step that begins at `at` (ms), of HISTORY_STEP unless another was asked for.
 
     counts: by Metric, without zeros. wait, run: histogram buckets (see histogram.py) to counts.
     """
@@ -320,8 +324,13 @@ class Reader(Protocol):
     async def situation(self, id: str, *, now: int) -> Situation | None:
         """What stands between this job and its start; None for an unknown one."""
 
-    async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
-        """What happened in the buckets that begin in [since, until) ms, oldest first."""
+    async def history(
+        self, *, since: int, until: int, queue: str | None = None, step: int = HISTORY_STEP
+    ) -> Sequence[HistoryBucket]:
+        """What happened in the minutes that begin in [since, until) ms, oldest first; of what is older than MINUTES_KEPT, in the hours.
+
+        step: ms, a multiple of HISTORY_STEP: those that begin in one step are added up, of which one begins at the epoch; `at` is where it begins.
+        """
 
     async def longest_running(self, limit: int) -> Sequence[Job]:
         """The running jobs whose attempt began first, the first of them first."""
@@ -458,7 +467,7 @@ class Store(Reader, Protocol):
     async def prune(self, ended_before: Mapping[State, int], *, limit: int) -> int:
         """Remove up to `limit` ended jobs whose finished_at lies before their state's time (ms), state by state in the mapping's
         order, the oldest end of each first. Returns how many jobs went; fewer than `limit` means there are no more, and that
-        runner entries which nothing needs and history older than HISTORY_KEPT went too."""
+        runner entries which nothing needs and history older than HOURS_KEPT went too, and some of what is older than MINUTES_KEPT was added up."""
 
     # waking
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import chain
 from math import inf
 
 from asyncjobs.errors import StoreClosed
@@ -33,7 +34,7 @@ from asyncjobs.store.base import (
     CLOCK_STEP,
     COUNT_LIMIT,
     GENERATION_BITS,
-    HISTORY_KEPT,
+    HISTORY_STEP,
     HOLDERS,
     Act,
     Beat,
@@ -44,6 +45,7 @@ from asyncjobs.store.base import (
     HistoryBucket,
     Inserted,
     JobQuery,
+    Metric,
     Page,
     QueueStats,
     RunnerInfo,
@@ -478,8 +480,7 @@ class MemoryStore:
         data.add(tally)
         if len(going) < limit:
             data.runners = {id: info for id, info in data.runners.items() if id in data.alive or data.running[id]}
-            for key in [key for key in data.history if key[0] < self._latest_now - HISTORY_KEPT]:
-                del data.history[key]
+            data.thin_history(self._latest_now)
             data.taken = {key: taken for key, taken in data.taken.items() if taken[2] > self._latest_now}
         return len(going)
 
@@ -553,10 +554,15 @@ class MemoryStore:
             data.spent.get(job.queue, 0.0),
         )
 
-    async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
-        return buckets_of(
-            (*key, count) for key, count in self._read().history.items() if since <= key[0] < until and queue in (None, key[1])
-        )
+    async def history(
+        self, *, since: int, until: int, queue: str | None = None, step: int = HISTORY_STEP
+    ) -> Sequence[HistoryBucket]:
+        found = Counter[tuple[int, str, str, Metric, int]]()
+        data = self._read()
+        for (at, of, task, metric, bucket), count in chain(data.hours.items(), data.history.items()):
+            if since <= at < until and queue in (None, of):
+                found[at - at % step, of, task, metric, bucket] += count
+        return buckets_of((*key, count) for key, count in found.items())
 
     async def longest_running(self, limit: int) -> Sequence[Job]:
         data = self._read()

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from asyncjobs.job import PRIORITIES, PRIORITY_STEP, Hold, Job, State
 from asyncjobs.pause import Pause
 from asyncjobs.schedule import Schedule
-from asyncjobs.store.base import ACTS_KEPT, Act, Claim, Metric, RunnerInfo
+from asyncjobs.store.base import ACTS_KEPT, HOUR, HOURS_KEPT, MINUTES_KEPT, Act, Claim, Metric, RunnerInfo
 from asyncjobs.store.tally import Tally
 
 Line = list[tuple[int, int]]  # (time in ms, seq), sorted
@@ -32,6 +32,7 @@ class MemoryData:
         self.ended: defaultdict[State, Line] = defaultdict(list)  # → (finished_at, seq)
         self.counters: Counter[tuple[str, str]] = Counter()  # keys as in Tally, as those of history
         self.history: Counter[tuple[int, str, str, Metric, int]] = Counter()
+        self.hours: Counter[tuple[int, str, str, Metric, int]] = Counter()
         self.paused: dict[str, Pause | None] = {}  # queues that were ever paused
         self.limits: dict[str, str] = {}  # queue → kept limits
         self.paused_tasks: dict[str, Pause] = {}
@@ -168,6 +169,15 @@ class MemoryData:
 
     def living(self) -> Iterator[RunnerInfo]:
         return (info for id, info in self.runners.items() if id in self.alive)
+
+    def thin_history(self, now: int) -> None:
+        """Add up the oldest hour of minutes that are old, other than the newest; forget hours that are too old."""
+        begins = sorted({at - at % HOUR for at, *_ in self.history})
+        if begins[:-1] and begins[0] + HOUR <= now - MINUTES_KEPT:
+            for key in [key for key in self.history if key[0] < begins[0] + HOUR]:
+                self.hours[key[0] - key[0] % HOUR, *key[1:]] += self.history.pop(key)
+        for key in [key for key in self.hours if key[0] < now - HOURS_KEPT]:
+            del self.hours[key]
 
     def add(self, tally: Tally) -> None:
         self.counters.update(tally.counters)

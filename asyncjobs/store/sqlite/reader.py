@@ -14,6 +14,7 @@ from asyncjobs.job import PRIORITIES, Job, State
 from asyncjobs.pause import Pause
 from asyncjobs.store.base import (
     COUNT_LIMIT,
+    HISTORY_STEP,
     Act,
     FailureGroup,
     HistoryBucket,
@@ -96,17 +97,20 @@ class SQLiteReader:
         rows = await self.read(lambda cursor: cursor.execute(sql.FAILED, (newest,)).fetchall())
         return FailureGroup.all_of((name, error_of(error), at) for name, error, at in rows)
 
-    async def history(self, *, since: int, until: int, queue: str | None) -> list[HistoryBucket]:
-        statement = "SELECT at, queue, task, metric, bucket, n FROM history WHERE at >= ? AND at < ?"
+    async def history(self, *, since: int, until: int, queue: str | None, step: int) -> list[HistoryBucket]:
+        asked = {"since": since, "until": until, "step": step}
 
         def read(cursor: sqlite3.Cursor) -> tuple[list[Any], list[Any]]:
-            return cursor.execute(statement, (since, until)).fetchall(), cursor.execute(sql.NOT_COUNTED).fetchall()
+            kept = cursor.execute(sql.HISTORY if step == HISTORY_STEP else sql.HISTORY_IN_STEPS, asked)
+            return kept.fetchall(), cursor.execute(sql.NOT_COUNTED).fetchall()
 
         counted, uncounted = await self.read(read)
-        found = Counter({(at, of, task, Metric(metric), bucket): n for at, of, task, metric, bucket, n in counted})
+        found = Counter[tuple[int, str, str, Metric, int]]()
+        for at, of, task, metric, bucket, n in counted:
+            found[at, of, task, Metric(metric), bucket] += n
         for of, task, at, n, _ in uncounted:
             if since <= at < until:
-                found[at, of, task, Metric.ENQUEUED, NO_BUCKET] += n
+                found[at - at % step, of, task, Metric.ENQUEUED, NO_BUCKET] += n
         return buckets_of((*key, n) for key, n in found.items() if queue in (None, key[1]))
 
     async def orphans(self, limit: int, judge: Judge) -> tuple[list[Job], set[str]]:

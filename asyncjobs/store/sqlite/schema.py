@@ -155,8 +155,21 @@ UPDATE jobs SET hold = 0 WHERE state = 0 AND hold = 3 AND hold <> 0
 # What was done by hand. said: who, the verb and to what, as JSON.
 _ACTS = "CREATE TABLE acts (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, said TEXT NOT NULL, n INTEGER NOT NULL)"
 
+# History older than a day or so, by the hour.
+_HOURS = """
+CREATE TABLE hours (
+    at INTEGER NOT NULL,
+    queue TEXT NOT NULL,
+    task TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (at, queue, task, metric, bucket)
+) WITHOUT ROWID
+"""
+
 MIGRATIONS: tuple[str, ...] = (
-    _FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS, _KEYS_BY_QUEUE, _TIMES, _KEYS_LET_GO, _ACTS,
+    _FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS, _KEYS_BY_QUEUE, _TIMES, _KEYS_LET_GO, _ACTS, _HOURS,
 )  # fmt: skip
 VERSION = len(MIGRATIONS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from asyncjobs.job import PRIORITIES, PRIORITY_STEP, State
-from asyncjobs.store.base import ACTS_KEPT, HISTORY_STEP
+from asyncjobs.store.base import ACTS_KEPT, HISTORY_STEP, HOUR
 from asyncjobs.store.sqlite.rows import COLUMNS, EXTENDED, INSERTED
 
 # the unique index on id
@@ -223,6 +223,21 @@ _NOT_COUNTED = "seq > (SELECT n FROM counters WHERE queue = '' AND key = 'counte
 NOT_COUNTED = f"""
 SELECT queue, name, enqueued_at - enqueued_at % {HISTORY_STEP} AS at, count(*), max(seq) FROM jobs WHERE {_NOT_COUNTED} GROUP BY queue, name, at
 """
+# the primary key, a stretch of it
+HISTORY = """
+SELECT at, queue, task, metric, bucket, n FROM hours WHERE at >= :since AND at < :until
+UNION ALL SELECT at, queue, task, metric, bucket, n FROM history WHERE at >= :since AND at < :until
+"""
+HISTORY_IN_STEPS = f"SELECT at - at % :step AS begin, queue, task, metric, bucket, sum(n) FROM ({HISTORY}) GROUP BY begin, queue, task, metric, bucket"
+OLDEST_MINUTE = "SELECT min(at) FROM history"
+NEWEST_MINUTE = "SELECT max(at) FROM history"
+TO_HOURS = f"""
+INSERT INTO hours (at, queue, task, metric, bucket, n)
+SELECT at - at % {HOUR} AS begin, queue, task, metric, bucket, sum(n) FROM history WHERE at < ? GROUP BY begin, queue, task, metric, bucket
+ON CONFLICT DO UPDATE SET n = n + excluded.n
+"""
+FORGET_MINUTES = "DELETE FROM history WHERE at < ?"
+FORGET_HOURS = "DELETE FROM hours WHERE at < ?"
 ALL_COUNTED = "UPDATE counters SET n = ? WHERE queue = '' AND key = 'counted'"
 COUNTERS = "SELECT queue, key, n FROM counters WHERE queue <> ''"
 COUNT_OF_STATE = "SELECT coalesce(sum(n), 0) FROM counters WHERE key = ? AND queue <> ''"

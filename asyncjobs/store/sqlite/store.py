@@ -19,7 +19,7 @@ from asyncjobs.spawn import spawn
 from asyncjobs.store.base import (
     CLOCK_STEP,
     GENERATION_BITS,
-    HISTORY_KEPT,
+    HISTORY_STEP,
     Act,
     Beat,
     Cancellation,
@@ -131,7 +131,7 @@ class SQLiteStore:
         connection.execute("PRAGMA synchronous = FULL")
         (generation,) = connection.execute("UPDATE generation SET number = number + 1 RETURNING number").fetchall()[0]
         self._floor = generation << GENERATION_BITS
-        ((latest,),) = connection.execute("SELECT max(at) FROM history").fetchall()
+        ((latest,),) = connection.execute(sql.NEWEST_MINUTE).fetchall()
         inserted = (at or 0 for _, _, at, _, _ in connection.execute(sql.NOT_COUNTED))  # a damaged file may have none
         self._latest_now = max([latest or 0, *inserted])
 
@@ -370,7 +370,7 @@ class SQLiteStore:
                 transaction.shrunk = bool(gone or freed)
                 transaction.flush()
                 self._forget_the_dead(transaction)
-                transaction.cursor.execute("DELETE FROM history WHERE at < ?", (self._latest_now - HISTORY_KEPT,))
+                upkeep.thin_history(transaction, self._latest_now)
                 transaction.cursor.execute(sql.FREE, (self._latest_now,))
             return gone
 
@@ -402,8 +402,10 @@ class SQLiteStore:
         await self._accepted.settled([id])
         return await self._reader.situation(id, now=now, judge=self._judge)
 
-    async def history(self, *, since: int, until: int, queue: str | None = None) -> Sequence[HistoryBucket]:
-        return await self._reader.history(since=since, until=until, queue=queue)
+    async def history(
+        self, *, since: int, until: int, queue: str | None = None, step: int = HISTORY_STEP
+    ) -> Sequence[HistoryBucket]:
+        return await self._reader.history(since=since, until=until, queue=queue, step=step)
 
     async def longest_running(self, limit: int) -> Sequence[Job]:
         return await self._reader.longest_running(limit)

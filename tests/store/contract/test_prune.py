@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from asyncjobs.job import State
-from asyncjobs.store.base import HISTORY_KEPT, HISTORY_STEP, Cancellation, Inserted, Store
+from asyncjobs.store.base import HISTORY_STEP, HOUR, HOURS_KEPT, MINUTES_KEPT, Cancellation, Inserted, Metric, Store
 from tests.store.acts import NOW, end, everything, failure, ids, new, put, queue_stats, retry, run, sign_on, success, take
 
 ALL_STATES = {State.SUCCEEDED: NOW + 10**9, State.FAILED: NOW + 10**9, State.CANCELLED: NOW + 10**9}
@@ -84,13 +84,39 @@ async def test_totals_outlive_the_jobs_they_count(store: Store) -> None:
     assert stats.totals["succeeded"] == 1  # type: ignore[index]  # a StrEnum is its text
 
 
-async def test_prune_removes_history_that_is_older_than_is_kept(store: Store) -> None:
-    begin = NOW - NOW % HISTORY_STEP
-    for minutes_ago in (HISTORY_KEPT // HISTORY_STEP + 1, 1, 0):
-        await put(store, f"j{minutes_ago}", now=begin - minutes_ago * HISTORY_STEP)
-    assert await store.prune({}, limit=10) == 0
-    assert [bucket.at for bucket in await store.history(since=0, until=NOW + 1)] == [begin - HISTORY_STEP, begin]
-    assert len(await everything(store)) == 3
+async def history(store: Store) -> list[tuple[int, str, int]]:
+    """(hours ago that it begins, task, enqueued) of all there is."""
+    found = await store.history(since=0, until=NOW + HOUR)
+    return [(NOW // HOUR - one.at // HOUR, one.task, one.counts[Metric.ENQUEUED]) for one in found]
+
+
+async def test_prune_adds_up_old_minutes_to_hours_bit_by_bit_and_forgets_old_hours(store: Store) -> None:
+    old, kept = HOURS_KEPT // HOUR, MINUTES_KEPT // HOUR
+    for hours_ago in (old + 1, old - 1, kept + 1, kept - 1, 0):
+        begin = NOW - NOW % HOUR - hours_ago * HOUR
+        for minute, task in ((0, "work"), (1, "work"), (1, "sweep")):
+            await put(store, f"{hours_ago}/{minute}/{task}", now=begin + minute * HISTORY_STEP, name=task)
+    in_minutes = {hours: [(hours, "sweep", 1), (hours, "work", 1), (hours, "work", 1)] for hours in (kept - 1, 0)}
+    for _ in range(5):
+        assert await store.prune({}, limit=10) == 0
+    found = await history(store)
+    in_hours = [entry for hours in (old - 1, kept + 1) for entry in ((hours, "sweep", 1), (hours, "work", 2))]
+    assert sorted(found) == sorted([*in_hours, *in_minutes[kept - 1], *in_minutes[0]])
+    assert len(await everything(store)) == 15
+
+
+async def test_the_newest_hour_of_history_stays_in_minutes_however_old_it_is(store: Store) -> None:
+    begin = NOW - NOW % HOUR - 2 * MINUTES_KEPT
+    for minute in (0, 1):
+        await put(store, f"a{minute}", now=begin + minute * HISTORY_STEP)
+    await store.cancel(["a0"], now=NOW)  # tells the time, and counts in an hour of its own
+    await put(store, "b", now=begin + HISTORY_STEP)
+    for _ in range(3):
+        await store.prune({}, limit=10)
+    found = await store.history(since=0, until=NOW + 1)
+    assert [(one.at - begin, dict(one.counts)) for one in found] == [
+        (0, {Metric.ENQUEUED: 3}), (NOW - NOW % HISTORY_STEP - begin, {Metric.CANCELLED: 1}),
+    ]  # fmt: skip
 
 
 async def test_prune_leaves_living_runners(store: Store) -> None:

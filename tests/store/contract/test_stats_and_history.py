@@ -233,6 +233,29 @@ async def test_history_is_of_the_asked_time_and_queue(store: Store) -> None:
     assert list(await store.history(since=begin + 1, until=begin + HISTORY_STEP)) == []
 
 
+async def test_history_in_steps_adds_up_the_minutes_that_lie_in_each(store: Store) -> None:
+    await sign_on(store)
+    step = 5 * HISTORY_STEP
+    begin = NOW - NOW % step
+    for minute in (0, 4, 5, 9, 10):
+        at = begin + minute * HISTORY_STEP
+        await put(store, f"d{minute}", now=at)
+        [job] = await take(store, now=at)
+        await end(store, success(job), now=at + 3_000)
+    await put(store, "mail", now=begin + 4 * HISTORY_STEP, queue="mail")
+    found = await store.history(since=begin + HISTORY_STEP, until=begin + 10 * HISTORY_STEP, step=step)
+    assert [(one.at - begin, one.queue, one.counts.get(Metric.ENQUEUED), one.counts.get(Metric.SUCCEEDED), sum(one.run.values())) for one in found] == [
+        (0, "default", 1, 1, 1), (0, "mail", 1, None, 0), (step, "default", 2, 2, 2),
+    ]  # fmt: skip
+    await put(store, "later", now=begin + 6 * HISTORY_STEP)
+    minutes = await store.history(since=0, until=begin + 20 * HISTORY_STEP)
+    [whole] = [one for one in await store.history(since=0, until=begin + 20 * HISTORY_STEP, step=20 * step, queue="default")]
+    assert whole.at == begin - begin % (20 * step)
+    assert (
+        whole.counts[Metric.ENQUEUED] == sum(one.counts.get(Metric.ENQUEUED, 0) for one in minutes if one.queue == "default") == 6
+    )
+
+
 async def test_history_has_the_waits_and_runs_in_buckets(store: Store) -> None:
     await sign_on(store)
     await put(store, "a", now=NOW - 40)

@@ -14,7 +14,7 @@ from asyncjobs.job import Hold, Policy, Progress, State
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.schedule import Fire
-from asyncjobs.store.base import Act, Claim, JobQuery
+from asyncjobs.store.base import HOUR, MINUTES_KEPT, Act, Claim, JobQuery
 from asyncjobs.store.sqlite import claiming, schema
 from asyncjobs.store.sqlite import connection as connecting
 from asyncjobs.store.sqlite import statements as sql
@@ -150,6 +150,13 @@ NOT_OF_JOBS = {
     "PAUSE_TASK",
     "RESUME_TASK",
     "FORGET_RESUMED",
+    "HISTORY",
+    "HISTORY_IN_STEPS",
+    "OLDEST_MINUTE",
+    "NEWEST_MINUTE",
+    "TO_HOURS",
+    "FORGET_MINUTES",
+    "FORGET_HOURS",
 }
 
 
@@ -177,6 +184,7 @@ def test_every_statement_is_spoken_for() -> None:
         "EXTENDED",
         "ACTS_KEPT",
         "HISTORY_STEP",
+        "HOUR",
         "OF_STATE",
         "PRIORITIES",
         "PRIORITY_STEP",
@@ -212,6 +220,7 @@ def test_claims_seek_by_queue_and_priority(connection: sqlite3.Connection, name:
 # What the verbs themselves carry out, wherever it is written: a statement that stands beside those above is found here.
 
 PLANNED = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
+ADDED_UP = {sql.HISTORY_IN_STEPS, sql.TO_HOURS}  # a stretch of the history: rows of minutes, tasks and buckets, however many jobs
 ALL_OF_FEW = {
     sql.COUNT_OF_STATE,
     sql.PAUSES,  # statements that read the whole of a table of few rows: a counter of each kind, a row of each process
@@ -259,7 +268,8 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     monkeypatch.setattr(connecting, "_Connection", recording.connection)
     store = SQLiteStore(tmp_path / "jobs.db")
     await store.open()
-    before_jobs = recording.texts - {sql.NOT_COUNTED}  # which verbs carry out, too
+    before_jobs = recording.texts - {sql.NOT_COUNTED, sql.NEWEST_MINUTE}  # which verbs carry out, too
+    await put(store, "old", now=NOW - MINUTES_KEPT - HOUR, queue="of old")
     await sign_on(store, "r2", tasks={"theirs"})
     await put(store, "theirs", name="theirs")
     await put(store, "nobodys", name="nobodys")
@@ -308,6 +318,7 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await store.get(["a"])
     await store.stats(now=NOW)
     await store.history(since=NOW - MINUTE, until=NOW)
+    await store.history(since=NOW - MINUTE, until=NOW, step=2 * MINUTE)
     await store.failures(5)
     await store.record_act(Act(NOW, "ada", "retry", "a", 1))
     await store.acts(5)
@@ -326,7 +337,7 @@ async def test_the_verbs_carry_out_every_statement_that_is_pinned(carried_out: s
 
 async def test_no_verb_scans_the_jobs_or_sorts_them(carried_out: set[str], connection: sqlite3.Connection) -> None:
     whole = {getattr(sql, name) for name in WHOLE_INDEX}
-    unsorted = carried_out - {getattr(sql, name) for name in SORTED_AFTERWARDS}
+    unsorted = carried_out - {getattr(sql, name) for name in SORTED_AFTERWARDS} - ADDED_UP
     scans = {text: step for text in carried_out - whole for step in plan(connection, text) if step.startswith("SCAN jobs")}
     sorts = {text: step for text in unsorted for step in plan(connection, text) if "TEMP B-TREE" in step}
     assert not scans
