@@ -39,7 +39,7 @@ class Durations:
 
 @record
 class Minute:
-    """Attempts that ended in the HISTORY_STEP that begins at `at` (ms): well, and not."""
+    """Attempts that ended in the HISTORY_STEP (or another one that was asked for) that begins at `at` (ms): well, and not."""
 
     at: int
     succeeded: int
@@ -205,18 +205,18 @@ def _queue(
         wait=Durations.of(bucket.wait for bucket in history),
         run=Durations.of(bucket.run for bucket in history),
         max_waiting=max_waiting,
-        minutes=_minutes(history, as_of),
+        minutes=ended_in(history, as_of, HOUR),
     )
 
 
-def _minutes(history: Sequence[HistoryBucket], as_of: int) -> list[Minute]:
+def ended_in(history: Iterable[HistoryBucket], until: int, length: int, step: int = HISTORY_STEP) -> list[Minute]:
+    """What ended in each step of this length of time (ms) up to `until`, oldest first. history: in such steps."""
     ended: defaultdict[int, Counter[Metric]] = defaultdict(Counter)
     for bucket in history:
         ended[bucket.at].update(bucket.counts)
-    last = as_of - as_of % HISTORY_STEP
+    last = until - until % step
     return [
-        Minute(at, ended[at][Metric.SUCCEEDED], ended[at][Metric.FAILURES])
-        for at in range(last - HOUR + HISTORY_STEP, last + 1, HISTORY_STEP)
+        Minute(at, ended[at][Metric.SUCCEEDED], ended[at][Metric.FAILURES]) for at in range(last - length + step, last + 1, step)
     ]
 
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from asyncjobs.clock import Clock, SystemClock
 from asyncjobs.errors import ConfigurationError, NotStarted
+from asyncjobs.store.base import HistoryBucket
 from asyncjobs.web.access import MOUNT_LINE, Gate, Level, Refused, why_not_same_origin
 from asyncjobs.web.act_pages import confirm_page, done_line, way_back
 from asyncjobs.web.acting import BadAct, act, asked_for, is_json, known, refused, verb_of
@@ -24,7 +25,7 @@ from asyncjobs.web.asset import Asset
 from asyncjobs.web.auth import Auth
 from asyncjobs.web.closed import error_page, refused_page, unreadable_page
 from asyncjobs.web.conditional import is_known, not_modified, tag_of
-from asyncjobs.web.latest import Latest, Unreadable, read
+from asyncjobs.web.latest import Kept, Latest, Unreadable, read
 from asyncjobs.web.layout import Place
 from asyncjobs.web.metrics import MEDIA_TYPE as METRICS
 from asyncjobs.web.metrics import metrics
@@ -33,11 +34,13 @@ from asyncjobs.web.negotiate import Face, face
 from asyncjobs.web.pages import PAGES
 from asyncjobs.web.redact import Redaction
 from asyncjobs.web.source import Source
+from asyncjobs.web.span import HOUR, SPANS, Span
 from asyncjobs.web.view import AnyView, Missing, NumbersView, View, Visit
 
 logger = logging.getLogger("asyncjobs.web")
 
 NO_ACTS = "You may look, and not act: the auth= of jobs.web says so."
+KEEP_PAST = 30.0  # seconds; a week of many busy tasks takes a few tenths of one to add up (2026-11)
 LOOKING = ("GET", "HEAD")
 ACTING = ("POST",)
 
@@ -91,6 +94,7 @@ class Web:
         self._redaction = redaction
         self._clock = clock
         self._latest = Latest(source, clock.monotonic)
+        self._pasts = {name: self._past(span) for name, span in SPANS.items()}
         self._style = Asset("style.css", "text/css")
         self._script = Asset("live.js", "text/javascript")
         self._told: frozenset[str] = frozenset()  # the parts that were ill at the last health; written by _health
@@ -105,6 +109,14 @@ class Web:
             **{f"/{asset.path}": Route(LOOKING, _served(asset)) for asset in (self._style, self._script)},
         }
         self._other = Router()  # closes websockets; answers a server's lifespan when mounted nowhere
+
+    def _past(self, span: Span) -> Kept[Sequence[HistoryBucket]]:
+        """Of a length that is read by itself."""
+
+        async def ask() -> Sequence[HistoryBucket]:
+            return await self._source.history(since=float(span.length - span.step), step=float(span.step))
+
+        return Kept(f"the history of the {span.words}", ask, self._clock.monotonic, KEEP_PAST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -149,7 +161,8 @@ class Web:
             if isinstance(visitor, Refused):
                 return _refused(request, place, visitor)
             may = replace(place, acts=visitor.level is Level.ACT, did=done_line(request.query_params))
-            return await show(request, Visit(request.query_params, visitor, may, self._redaction, self._clock.now()))
+            span = SPANS.get(request.query_params.get("range", ""), HOUR)
+            return await show(request, Visit(request.query_params, visitor, may, self._redaction, self._clock.now(), span))
 
         return judged
 
@@ -163,8 +176,13 @@ class Web:
             reading = await self._latest.get()
             if isinstance(reading, Unreadable):
                 return self._unreadable(request, visit.place, reading)
+            mark = self._latest.mark(reading)
+            if visit.span is not HOUR:
+                kept = self._pasts[visit.span.name]
+                visit = replace(visit, history=await kept.get(), now=reading.as_of)
+                mark += f" {kept.number}"
             html = face(request) is Face.HTML
-            tag = tag_of(f"{html} {visit.place} {visit.visitor} {sorted(visit.query.items())} {self._latest.mark}")
+            tag = tag_of(f"{html} {visit.place} {visit.visitor} {sorted(visit.query.items())} {mark}")
             if is_known(request, tag):
                 return not_modified(tag)
             try:

@@ -8,8 +8,10 @@ from itertools import pairwise
 from asyncjobs.histogram import BOUNDS
 from asyncjobs.stats import Durations, Minute
 from asyncjobs.web.markup import Content, Markup, element
-from asyncjobs.web.words import clock, count, counted, duration
+from asyncjobs.web.span import Past
+from asyncjobs.web.words import clock, count, counted, day_and_clock, duration
 
+DAY = 86_400  # seconds
 _BAR, _GAP = 6, 1  # of all drawings, in units of their own
 _LOW, _HIGH = 24, 96  # heights: in a row of a table, and by itself
 
@@ -42,14 +44,13 @@ def histogram(durations: Durations) -> Markup:
     return _with_ends(drawing, step(first), step(last))
 
 
-def per_minute(minutes: Sequence[Minute]) -> Markup:
-    """What ended in each minute, well and not; the last is still going on, and is drawn lighter."""
-    well, badly = sum(one.succeeded for one in minutes), sum(one.failures for one in minutes)
-    most = max(minutes, key=lambda minute: minute.ended)
-    told = (
-        f"{count(well)} succeeded and {count(badly)} failed; the most in one minute were {count(most.ended)}, at {clock(most.at)}"
-    )
-    return _with_ends(_minutes(minutes, _HIGH, "chart", told), clock(minutes[0].at), "now")
+def per_step(past: Past) -> Markup:
+    """What ended in each step, well and not; the last is still going on, and is drawn lighter."""
+    steps, words = past.steps, day_and_clock if past.span.length > DAY else clock
+    well, badly = sum(one.succeeded for one in steps), sum(one.failures for one in steps)
+    most = max(steps, key=lambda one: one.ended)
+    told = f"{count(well)} succeeded and {count(badly)} failed; the most in {past.span.step_words} were {count(most.ended)}, at {words(most.at)}"
+    return _with_ends(_minutes(steps, _HIGH, "chart", told), words(steps[0].at), "now")
 
 
 def spark(minutes: Sequence[Minute]) -> Markup:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from asyncjobs.diagnose import Finding, Severity
+from asyncjobs.diagnose import Severity
 from asyncjobs.pause import Pause
-from asyncjobs.stats import ProcessSnapshot, QueueSnapshot, Snapshot
+from asyncjobs.stats import ProcessSnapshot, Snapshot
 from asyncjobs.store.base import COUNT_LIMIT
 from asyncjobs.web.access import MOUNT_LINE, Visitor
 from asyncjobs.web.act_pages import button, buttons_cell, do_head
@@ -26,7 +26,7 @@ from asyncjobs.web.layout import (
     table_of,
 )
 from asyncjobs.web.markup import Content, Markup, element
-from asyncjobs.web.present import presented, total
+from asyncjobs.web.present import presented, presented_past, total
 from asyncjobs.web.queue_figures import charts, headline
 from asyncjobs.web.queue_table import (
     SEVERITY_SHAPES,
@@ -67,7 +67,7 @@ def _page(snapshot: Snapshot, visit: Visit) -> str:
         _as_of(snapshot, place),
         _banner(visitor),
         _attention(snapshot),
-        _queues(snapshot.queues, snapshot.findings, place),
+        _queues(snapshot, visit),
         failure_table(snapshot, place, GROUPS),
         _longest(snapshot, place),
         _paused_tasks(snapshot.paused_tasks, place),
@@ -81,7 +81,9 @@ def _page(snapshot: Snapshot, visit: Visit) -> str:
     )
 
 
-OVERVIEW = NumbersView(_page, lambda snapshot, visit: presented(snapshot))
+OVERVIEW = NumbersView(
+    _page, lambda snapshot, visit: {**presented(snapshot), **presented_past(visit.past(total(snapshot.queues)))}
+)
 
 
 def _as_of(snapshot: Snapshot, place: Place) -> Markup:
@@ -125,7 +127,8 @@ def _pace(snapshot: Snapshot) -> str | None:
     return f" {counted(every.run.count, 'attempt', 'attempts')} ended in the last hour{slowest}."
 
 
-def _queues(queues: Sequence[QueueSnapshot], findings: Sequence[Finding], place: Place) -> Content:
+def _queues(snapshot: Snapshot, visit: Visit) -> Content:
+    queues, findings, place = snapshot.queues, snapshot.findings, visit.place
     if not any(queue.enqueued for queue in queues):
         empty = element("p", "No queue has had a job yet. The first one is one line away: ", class_="empty")
         line = code_block("await jobs.enqueue(send_welcome, user_id=user_id)")
@@ -133,7 +136,7 @@ def _queues(queues: Sequence[QueueSnapshot], findings: Sequence[Finding], place:
     all_of_them = total(queues)
     return (
         headline(all_of_them, place),
-        charts(all_of_them),
+        charts(all_of_them, visit),
         depth_table(queues, all_of_them, findings, place),
         details(queues, all_of_them, place),
     )

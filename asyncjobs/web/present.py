@@ -63,6 +63,11 @@ At the top level also:
 
     longest         [{id, task, queue, attempt, started_at, started_at_ms}, ...]: the five jobs that have run the longest, the first begun first
 
+With ?range=6h, 24h or 7d (and at `stats/queue`) also
+
+    past            {range, step, steps: [{at_ms, succeeded, failures}, ...], wait, run}: as `minutes`, `wait` and `run`, of that time, in steps of so
+                    many seconds; at most half a minute old. null where it can't be read now; past_error then says why
+
 At `stats/queues`: queues, as above; at `stats/queue?name=`: one of them, with its name, and the findings about it. At `stats/failures`: groups. At
 `stats/processes`: processes and problems. At `stats/schedules`: schedules, each also with
 
@@ -89,6 +94,7 @@ from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, S
 from asyncjobs.store.base import Act, FailureGroup
 from asyncjobs.version import VERSION
 from asyncjobs.web.latest import Unreadable
+from asyncjobs.web.span import HOUR, Past
 from asyncjobs.web.words import in_words, iso, when
 
 Fields = dict[str, object]
@@ -148,6 +154,24 @@ def presented_processes(snapshot: Snapshot) -> Fields:
     return {
         "processes": [_process(process) for process in snapshot.processes], "problems": dict(snapshot.problems), **_as_of(snapshot),
     }  # fmt: skip
+
+
+def presented_past(past: Past | Unreadable) -> Fields:
+    """A longer time than the hour that is told anyway."""
+    if isinstance(past, Unreadable):
+        return {"past": None, "past_error": past.reason}
+    if past.span is HOUR:
+        return {}
+    steps = [{"at_ms": one.at, "succeeded": one.succeeded, "failures": one.failures} for one in past.steps]
+    return {
+        "past": {
+            "range": past.span.name,
+            "step": past.span.step,
+            "steps": steps,
+            "wait": _durations(past.wait),
+            "run": _durations(past.run),
+        }
+    }
 
 
 def presented_acts(acts: Sequence[Act]) -> Fields:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from asyncjobs.stats import QueueSnapshot, Snapshot
 from asyncjobs.web.layout import Section, box, document, named, number_cell, paused, table_of
 from asyncjobs.web.markup import Content, element
-from asyncjobs.web.present import presented_queue, presented_queues, total
+from asyncjobs.web.present import Fields, presented_past, presented_queue, presented_queues, total
 from asyncjobs.web.queue_figures import charts, headline
 from asyncjobs.web.queue_table import depth_table, details, finding_line, queue_buttons
 from asyncjobs.web.view import Missing, NumbersView, Visit
@@ -37,7 +37,7 @@ def _one(snapshot: Snapshot, visit: Visit) -> str:
         box(about[0].severity.value, "Needs attention", element("ul", [finding_line(one) for one in about])) if about else None,
         element("div", list(queue_buttons(queue, place)), class_="buttons") if place.acts else None,
         headline(queue, place),
-        charts(queue),
+        charts(queue, visit),
         element("dl", [element("div", element("dt", name), element("dd", fact)) for name, fact in _facts(queue)], class_="facts"),
         details([queue], queue, place),
         _worked_by(snapshot, queue),
@@ -79,4 +79,11 @@ def _worked_by(snapshot: Snapshot, queue: QueueSnapshot) -> Content:
 
 
 QUEUES = NumbersView(_list, lambda snapshot, visit: presented_queues(snapshot))
-QUEUE = NumbersView(_one, lambda snapshot, visit: presented_queue(snapshot, _asked_for(snapshot, visit)))
+
+
+def _fields(snapshot: Snapshot, visit: Visit) -> Fields:
+    queue = _asked_for(snapshot, visit)
+    return {**presented_queue(snapshot, queue), **presented_past(visit.past(queue))}
+
+
+QUEUE = NumbersView(_one, _fields)

@@ -10,7 +10,7 @@ from asyncjobs.job import Job
 from asyncjobs.queue import Queue
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Snapshot
-from asyncjobs.store.base import Act, Cancellation, Page
+from asyncjobs.store.base import Act, Cancellation, HistoryBucket, Page
 
 
 class Selected(Protocol):
@@ -92,6 +92,9 @@ class Source(Protocol):
 
     async def record_act(self, who: str, verb: str, target: str, count: int) -> None:
         """Keep what was done by hand."""
+
+    async def history(self, *, since: float, step: float) -> Sequence[HistoryBucket]:
+        """See `Jobs.history`. Raises as `stats`."""
 
     async def stats(self) -> Snapshot:
         """Where everything stands now. Raises an AsyncJobsError when that can't be known: NotStarted, StoreUnavailable."""

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from asyncjobs.record import record
-from asyncjobs.stats import Snapshot
+from asyncjobs.stats import QueueSnapshot, Snapshot
+from asyncjobs.store.base import HistoryBucket
 from asyncjobs.web.access import Visitor
+from asyncjobs.web.latest import Unreadable
 from asyncjobs.web.layout import Place
 from asyncjobs.web.present import Fields
 from asyncjobs.web.redact import Redaction
 from asyncjobs.web.source import Source
+from asyncjobs.web.span import HOUR, Past, Span, past, past_of
 
 T = TypeVar("T")
 
 
 @record
 class Visit:
-    """Who looks, where, and what was asked for. now: in ms."""
+    """Who looks, where, and what was asked for. now: in ms. span: how far back; history: all of that, in steps of its own, where it is more than
+    the hour that the snapshot knows."""
 
     query: Mapping[str, str]
     visitor: Visitor
     place: Place
     redaction: Redaction
     now: int
+    span: Span = HOUR
+    history: Sequence[HistoryBucket] | Unreadable = ()
+
+    def past(self, queue: QueueSnapshot) -> Past | Unreadable:
+        """What ended in the time that was asked for, in this queue; in all of them for one without a name."""
+        if isinstance(self.history, Unreadable):
+            return self.history
+        return past_of(queue) if self.span is HOUR else past(self.history, self.span, self.now, queue.name or None)
 
 
 class Missing(Exception):

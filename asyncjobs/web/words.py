@@ -46,6 +46,12 @@ def clock(milliseconds: int) -> str:
     return f"{moment(milliseconds):%H:%M}"
 
 
+def day_and_clock(milliseconds: int) -> str:
+    """23 Nov, 19:20"""
+    at = moment(milliseconds)
+    return f"{at.day} {_MONTHS[at.month - 1][:3]}, {at:%H:%M}"
+
+
 def count(number: int, *, more: bool = False) -> str:
     """1,234; with `more`, 10,000+"""
     return f"{number:,}+" if more else f"{number:,}"

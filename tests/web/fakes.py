@@ -12,7 +12,7 @@ from asyncjobs.job import Job, NewJob, Policy, State
 from asyncjobs.queue import Limits, Queue
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
-from asyncjobs.store.base import Act, Cancellation, FailureGroup, Page
+from asyncjobs.store.base import Act, Cancellation, FailureGroup, HistoryBucket, Page
 
 AS_OF = 1_795_548_031_042  # 24 November 2026, 19:20:31.042 UTC
 
@@ -97,6 +97,8 @@ class FakeSource:
         self.called: list[tuple[Any, ...]] = []  # verbs that act, with what they were given
         self.recorded: list[tuple[str, str, str, int]] = []
         self.refuses: Exception | None = None  # raised by verbs that act
+        self.past: Sequence[HistoryBucket] | Exception = ()
+        self.histories: list[tuple[float, float]] = []  # what was asked of the history: since, step
         self.forgets: Exception | None = None  # raised when an act is to be written down
         self.schedules = FakeSchedules(self)
 
@@ -108,6 +110,12 @@ class FakeSource:
 
     async def stats(self) -> Snapshot:
         return self._read()
+
+    async def history(self, *, since: float, step: float) -> Sequence[HistoryBucket]:
+        self.histories.append((since, step))
+        if isinstance(self.past, Exception):
+            raise self.past
+        return self.past
 
     async def list(self, **asked: Any) -> Page:
         self._read()

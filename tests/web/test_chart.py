@@ -6,10 +6,15 @@ import pytest
 
 from asyncjobs.histogram import BOUNDS
 from asyncjobs.stats import Minute
-from asyncjobs.web.chart import bars, histogram, per_minute, share, spark
+from asyncjobs.web.chart import bars, histogram, per_step, share, spark
 from asyncjobs.web.markup import Markup
+from asyncjobs.web.span import HOUR, Past
 from tests.web.fakes import AS_OF, durations, minutes
 from tests.web.html import Page
+
+
+def hour(*ended: tuple[int, int]) -> Past:
+    return Past(HOUR, minutes(*ended), durations(), durations())
 
 
 def rects(drawing: Markup) -> list[tuple[float, float, float]]:
@@ -33,7 +38,7 @@ def columns(drawing: Markup) -> dict[str, list[tuple[float, float, float]]]:
 
 
 def test_what_failed_stands_above_what_went_well_and_the_minute_that_goes_on_is_lighter() -> None:
-    drawn = columns(per_minute(minutes((6, 2), (0, 0), (4, 0), (0, 4))))
+    drawn = columns(per_step(hour((6, 2), (0, 0), (4, 0), (0, 4))))
     assert drawn == {
         "done": [(56 * 7, 24, 72), (58 * 7, 48, 48)],
         "failed": [(56 * 7, 0, 23)],  # a gap between them
@@ -47,7 +52,7 @@ def test_one_in_a_million_is_seen() -> None:
 
 
 def test_a_chart_names_its_ends() -> None:
-    page = Page(per_minute(minutes((3, 1))).html)
+    page = Page(per_step(hour((3, 1))).html)
     assert page.by_tag["span"] == ["18:21", "now"]
 
 

@@ -101,10 +101,10 @@ async def test_what_ended_when_is_drawn_and_stands_in_a_table(browse: Any) -> No
     page = await look(browse, FakeSource(a_snapshot(mail, web)))
     labels = [given["aria-label"] for tag, given in page.tags if tag == "svg" and given["class"] == "chart"]
     assert labels[0] == "10 succeeded and 1 failed; the most in one minute were 7, at 19:20"
-    assert "Finished per minute 10 succeeded · 1 failed" in page.by_tag["h2"]
+    assert "Finished in each minute 10 succeeded · 1 failed" in page.by_tag["h2"]
     assert [row for row in page.by_tag["tr"] if row.startswith("19:")] == ["19:1831", "19:2070"]
     still = await look(browse, FakeSource(a_snapshot(a_queue(wait=durations()))))
-    assert still.by_tag["h2"][:2] == ["Finished per minute last hour", "Time from due to start last hour"]
+    assert still.by_tag["h2"][:2] == ["Finished in each minute ", "Time from due to start "]
     assert still.text.count("None in the last hour.") == 2
 
 
@@ -164,7 +164,7 @@ async def test_what_is_wrong_is_said_first_and_in_the_title(browse: Any) -> None
     page = await look(browse, FakeSource(a_snapshot(a_queue(), findings=findings)))
     assert page.title == "(2) Background jobs"
     assert page.by_tag["li"] == ["✕ store: the disk is full", "▲ mail needs about 7 slots, and has 5."]
-    assert page.text.index("✕ 2 things need attention") < page.text.index("Finished per minute")
+    assert page.text.index("✕ 2 things need attention") < page.text.index("Finished in each minute")
     assert "keeping up" not in page.text
 
 
