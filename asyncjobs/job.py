@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum, StrEnum
 from typing import Literal
 
@@ -187,3 +187,6 @@ class Job:
         if self.attempt:
             return "retrying"
         return "scheduled" if self.run_at > now else "queued"
+
+
+Only = Callable[[Job], bool]  # which of some jobs are meant

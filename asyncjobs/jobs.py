@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from starlette.types import ASGIApp
@@ -39,21 +39,20 @@ from asyncjobs.errors import (
 from asyncjobs.explain import Explanation, explain
 from asyncjobs.from_thread import FromThread
 from asyncjobs.handle import JobHandle
-from asyncjobs.job import DEFAULT_PRIORITY, Job, NewJob, State, Survives
+from asyncjobs.job import DEFAULT_PRIORITY, Job, NewJob, Only, State, Survives
 from asyncjobs.key import KeyFunction
 from asyncjobs.life import Life
 from asyncjobs.pause import checked_said
 from asyncjobs.queue import Queue, queues_of
 from asyncjobs.registry import AnyTask, Registry
 from asyncjobs.retry import Retry
-from asyncjobs.runner.failure import type_name
 from asyncjobs.runner.runner import Runner
 from asyncjobs.runner.slots import SlotStats
 from asyncjobs.schedule import CatchUp, Overlap
 from asyncjobs.schedules import Schedules
-from asyncjobs.selection import Selection, checked_spread
+from asyncjobs.selection import Selection, checked_spread, query_of
 from asyncjobs.stats import Snapshot, snapshot
-from asyncjobs.store.base import Act, Cancellation, HistoryBucket, JobQuery, Page, RunnerInfo, Store
+from asyncjobs.store.base import Act, Cancellation, HistoryBucket, Page, RunnerInfo, Store
 from asyncjobs.store.opening import open_store
 from asyncjobs.task import PLAIN, Call, Configured, Task
 from asyncjobs.unique import Unique
@@ -441,14 +440,23 @@ class Jobs:
         queue: str | None = None,
         task: str | AnyTask | None = None,
         error: str | type[BaseException] | None = None,
+        text: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        only: Only | None = None,
         limit: int = 50,
         after: str | None = None,
     ) -> Page:
-        """Jobs that match, newest first; `page.next` given as `after` continues. See `where` for what may be asked."""
+        """Jobs that match, newest first; `page.next` given as `after` continues. See `where` for what may be asked.
+
+        While there is a next the page may be short, even empty: it looks for a quarter of a second, and holds a megabyte at most.
+        """
         self._living()
         if not 1 <= limit <= 1000:
             raise ConfigurationError(f"limit={limit!r}: give a number from 1 to 1,000, and go on with after=page.next")
-        return await self._store.page(_query(state, queue, task, error), limit=limit, after=after)
+        query = query_of(state, queue, task, error, text, since, until)
+        page = await self._store.page(query, limit=limit, after=after)
+        return page if only is None else replace(page, jobs=[job for job in page.jobs if only(job)])
 
     async def explain(self, id: str) -> Explanation | None:
         """Why this job is not running, by the conditions of a claim; None for an unknown one. `str()` of it says all there is to say."""
@@ -562,18 +570,26 @@ class Jobs:
         queue: str | None = None,
         task: str | AnyTask | None = None,
         error: str | type[BaseException] | None = None,
+        text: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        only: Only | None = None,
         everything: bool = False,
     ) -> Selection:
         """The jobs that match, to be acted on together: `await jobs.where(state="failed", error="ConnectionError").retry(spread=600)`.
 
-        state: one of the five stored ones. error: the type of the last error, its name or the class. everything: all jobs, in place of a
+        state: one of the five stored ones. error: the type of the last error, its name or the class. text: in the id, the key, or, as JSON
+        has it, the arguments or the last error; capital or small. since, until: aware datetimes, at or after and before which they were put in.
+        only: asked of each that matches otherwise, and must be quick. everything: all jobs, in place of a
         condition. Raises ArgumentError where nothing is asked: a variable that is None by mistake would mean all.
         """
-        if everything is not all(condition is None for condition in (state, queue, task, error)):
+        if everything is not all(condition is None for condition in (state, queue, task, error, text, since, until, only)):
             raise ArgumentError(
-                "where() wants a condition (state=, queue=, task= or error=, not None), or everything=True alone for all jobs"
+                "where() wants a condition (state=, queue=, task=, error=, text=, since=, until= or only=, not None), or everything=True alone "
+                "for all jobs"
             )
-        return Selection(self._store, self._clock, self._living, _query(state, queue, task, error), self._endings.tell)
+        query = query_of(state, queue, task, error, text, since, until)
+        return Selection(self._store, self._clock, self._living, query, only, self._endings.tell)
 
     async def pause(self, queue: str | None = None, *, task: str | AnyTask | None = None, by: str = "", why: str = "") -> None:
         """Start no more jobs of this queue, or of this task, in any process, until `resume`; kept over restarts. Running ones go on.
@@ -833,21 +849,6 @@ def _checked_retention(given: Mapping[str, float | timedelta]) -> dict[State, fl
             )
         seconds[state] = float(number)
     return {State(state): value for state, value in seconds.items()}
-
-
-def _query(
-    state: State | str | None, queue: str | None, task: str | AnyTask | None, error: str | type[BaseException] | None
-) -> JobQuery:
-    try:
-        wanted = None if state is None else State(state)
-    except ValueError:
-        raise ConfigurationError(f"state={state!r}: give one of {', '.join(State)}") from None
-    return JobQuery(
-        wanted,
-        queue,
-        task.name if isinstance(task, Task) else task,
-        error if error is None or isinstance(error, str) else type_name(error),
-    )
 
 
 def _ids(ids: str | Iterable[str]) -> list[str]:

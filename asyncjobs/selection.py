@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from asyncjobs.clock import Clock
 from asyncjobs.errors import ConfigurationError
+from asyncjobs.job import Only, State
+from asyncjobs.registry import AnyTask
+from asyncjobs.runner.failure import type_name
 from asyncjobs.runner.runner import Runner
 from asyncjobs.store.base import Cancellation, JobQuery, Store
+from asyncjobs.task import Task, checked_at
 
 AT_ONCE = 500  # jobs of one commit, so that no enqueue waits long behind it
 LONGEST_SPREAD = 366 * 86_400.0  # seconds
@@ -22,30 +26,62 @@ def checked_spread(spread: float | timedelta) -> int:
     return round(seconds * 1000)
 
 
+def query_of(
+    state: State | str | None,
+    queue: str | None,
+    task: str | AnyTask | None,
+    error: str | type[BaseException] | None,
+    text: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> JobQuery:
+    """What is asked of a list. Raises ConfigurationError for a state that is none, ArgumentError for times without a time zone."""
+    try:
+        wanted = None if state is None else State(state)
+    except ValueError:
+        raise ConfigurationError(f"state={state!r}: give one of {', '.join(State)}") from None
+    return JobQuery(
+        wanted,
+        queue,
+        task.name if isinstance(task, Task) else task,
+        error if error is None or isinstance(error, str) else type_name(error),
+        None if since is None else checked_at("since", since),
+        None if until is None else checked_at("until", until),
+        text or None,
+    )
+
+
 class Selection:
     """Given by `jobs.where(...)`. Each verb takes what matches as it comes to it (retry: all of it first, the oldest first), and says how
-    many it has changed.
+    many it has changed. most: of so many that match, the newest of them; None for all.
 
     Jobs that others enqueue or change meanwhile may be among them or not; one that no longer may be changed is left alone.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, living: Callable[[], Runner], query: JobQuery, told: Callable[[str], None]
+        self,
+        store: Store,
+        clock: Clock,
+        living: Callable[[], Runner],
+        query: JobQuery,
+        only: Only | None,
+        told: Callable[[str], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._living = living
         self._query = query
+        self._only = only
         self._told = told  # called with the id of each job that has ended by this
 
-    async def ids(self) -> list[str]:
-        """Of all that match."""
-        return [id async for batch in self._batches(self._query) for id in batch]
+    async def ids(self, *, most: int | None = None) -> list[str]:
+        """Of all that match, the newest first."""
+        return [id async for batch in self._batches(most) for id in batch]
 
-    async def cancel(self) -> int:
+    async def cancel(self, *, most: int | None = None) -> int:
         """Cancel the queued ones, ask for the end of those that run."""
         runner, count = self._living(), 0
-        async for ids in self._batches(self._query):
+        async for ids in self._batches(most):
             verdicts = await self._store.cancel(ids, now=self._clock.now())
             count += sum(verdict in (Cancellation.CANCELLED, Cancellation.REQUESTED) for verdict in verdicts)
             for id in ids:
@@ -53,11 +89,11 @@ class Selection:
         runner.beat()
         return count
 
-    async def retry(self, *, spread: float | timedelta = 0.0) -> int:
+    async def retry(self, *, spread: float | timedelta = 0.0, most: int | None = None) -> int:
         """Put those back that have ended, at once or evenly over so many seconds (or a timedelta), the oldest first."""
         whole = checked_spread(spread)
         runner = self._living()
-        ids, now, count = (await self.ids())[::-1], self._clock.now(), 0
+        ids, now, count = (await self.ids(most=most))[::-1], self._clock.now(), 0
         for begin in range(0, len(ids), AT_ONCE):
             some = ids[begin : begin + AT_ONCE]
             first, share = whole * begin // len(ids), whole * len(some) // len(ids)
@@ -65,11 +101,11 @@ class Selection:
         runner.ring_all()
         return count
 
-    async def discard(self) -> int:
+    async def discard(self, *, most: int | None = None) -> int:
         """Remove those that have ended, and what is known of them."""
         self._living()
         count = 0
-        async for ids in self._batches(self._query):
+        async for ids in self._batches(most):
             count += sum(await self._store.discard(ids))
         return count
 
@@ -77,20 +113,22 @@ class Selection:
         """Cancel those that are queued, and remove all but those that run."""
         self._living()
         count = 0
-        async for ids in self._batches(self._query):
+        async for ids in self._batches(None):
             await self._store.cancel(ids, now=self._clock.now(), running=False)
             count += sum(await self._store.discard(ids))
             for id in ids:
                 self._told(id)
         return count
 
-    async def _batches(self, query: JobQuery) -> AsyncIterator[Sequence[str]]:
+    async def _batches(self, most: int | None) -> AsyncIterator[Sequence[str]]:
         self._living()
-        after = None
+        after, left = None, most
         while True:
-            page = await self._store.page(query, limit=AT_ONCE, after=after)
-            if page.jobs:
-                yield [job.id for job in page.jobs]
-            if page.next is None:
+            page = await self._store.page(self._query, limit=AT_ONCE, after=after)
+            ids = [job.id for job in page.jobs if self._only is None or self._only(job)][:left]
+            if ids:
+                yield ids
+            left = None if left is None else left - len(ids)
+            if page.next is None or left == 0:
                 return
             after = page.next

@@ -256,9 +256,9 @@ class Task(Generic[P, T, R]):
                 delay=0.0
                 if delay is None and debounce is None
                 else _checked_delay("delay", debounce if delay is None else delay),  # type: ignore[arg-type]
-                run_at=None if at is None else _checked_at("at", at),
+                run_at=None if at is None else checked_at("at", at),
                 expires=None if expires is None or isinstance(expires, datetime) else _checked_delay("expires", expires),
-                expires_at=_checked_at("expires", expires) if isinstance(expires, datetime) else None,
+                expires_at=checked_at("expires", expires) if isinstance(expires, datetime) else None,
                 priority=None if priority is None else _checked_priority(priority, ArgumentError),
                 queue=queue,
                 unique=self._unique_calls(unique, debounce, throttle),
@@ -396,7 +396,7 @@ def _checked_delay(name: str, delay: float | timedelta) -> float:
     return float(seconds)
 
 
-def _checked_at(name: str, at: datetime) -> int:
+def checked_at(name: str, at: datetime) -> int:
     if not isinstance(at, datetime):
         raise ArgumentError(f"{name}={at!r}: give a datetime with a time zone, e.g. datetime.now(UTC) + timedelta(hours=1)")
     if at.utcoffset() is None:

@@ -162,17 +162,35 @@ class Metric(StrEnum):
 
 @record
 class JobQuery:
-    """Which jobs a page shows; None asks nothing of that field. error: the type of the last one, as in `Job.error`."""
+    """Which jobs a page shows; None asks nothing of that field. error: the type of the last one, as in `Job.error`.
+
+    since, until: they were put in at or after the one and before the other (ms). text: is found in the id, the key, the arguments or the last
+    error, as `searched` and, in the latter two, as JSON has it.
+    """
 
     state: State | None = None
     queue: str | None = None
     task: str | None = None
     error: str | None = None
+    since: int | None = None
+    until: int | None = None
+    text: str | None = None
+
+
+def searched(text: str) -> str:
+    """As it is compared when text is looked for: small and capital letters of ASCII are one, as all stores can have it."""
+    return text.translate(_SMALL)
+
+
+_SMALL = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
 
 
 @record
 class Page:
-    """Jobs, newest insert first. `next` continues after the last of them; None when there is no more."""
+    """Jobs, newest insert first. `next` continues after the last that was looked at; None when there is no more.
+
+    There may be fewer than were asked for, and none, while there is a next: where many had to be looked at, or these are large.
+    """
 
     jobs: Sequence[Job]
     next: str | None
@@ -315,7 +333,8 @@ class Reader(Protocol):
     async def page(self, query: JobQuery, *, limit: int, after: str | None = None) -> Page:
         """Up to `limit` jobs that match, newest insert first, after the position that an earlier page named `next`.
 
-        Pages neither skip nor repeat a job while others are inserted. An unreadable `after` begins at the start.
+        Pages neither skip nor repeat a job while others are inserted. An unreadable `after` begins at the start. See `Page` for
+        when it is shorter.
         """
 
     async def stats(self, *, now: int) -> Stats:

@@ -26,6 +26,7 @@ from asyncjobs.job import (
     State,
     kept_attempts,
 )
+from asyncjobs.json_text import encoder
 from asyncjobs.outcome import ABANDONED, CANCEL, EXPIRED, Finish
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
@@ -53,6 +54,7 @@ from asyncjobs.store.base import (
     Situation,
     Stats,
     Verdict,
+    searched,
 )
 from asyncjobs.store.memory_data import MemoryData, Watch
 from asyncjobs.store.memory_timetable import MemoryTimetable
@@ -664,4 +666,20 @@ def _position(after: str | None) -> float:
 def _matches(job: Job, query: JobQuery) -> bool:
     error = job.error.type if job.error is not None else None
     wanted = ((query.state, job.state), (query.queue, job.queue), (query.task, job.name), (query.error, error))
-    return all(asked is None or asked == has for asked, has in wanted)
+    return (
+        all(asked is None or asked == has for asked, has in wanted)
+        and (query.since is None or job.enqueued_at >= query.since)
+        and (query.until is None or job.enqueued_at < query.until)
+        and (query.text is None or _has_text(job, query.text))
+    )
+
+
+_dumps = encoder(allow_nan=True)
+
+
+def _has_text(job: Job, text: str) -> bool:
+    plain, coded = searched(text), searched(_dumps(text)[1:-1])
+    said = "" if job.error is None else _dumps([job.error.type, job.error.message, job.error.traceback])
+    return any(plain in searched(one) for one in (job.id, job.key or "")) or any(
+        coded in searched(one) for one in (job.args, said)
+    )

@@ -116,6 +116,8 @@ def done_line(query: QueryParams) -> Markup | None:
         said = f"{verb.words}: {verb.done}."
     else:
         said = f"{counted(done, 'job was', 'jobs were')} {verb.done}."
+        if "more" in query:
+            said += " There are more that match: do it again for these."
     return element("p", said, class_="did", role="status")
 
 
@@ -134,7 +136,7 @@ def _back(fields: Fields) -> tuple[str, dict[str, str]]:
     """The path, which is one of BACK, and its query, without what was said of an act before."""
     path, _, query = fields.get("back", "").partition("?")
     asked = (
-        {name: value for name, value in parse_qsl(query, max_num_fields=20) if name not in ("did", "n", "live", "format")}
+        {name: value for name, value in parse_qsl(query, max_num_fields=20) if name not in ("did", "n", "more", "live", "format")}
         if len(query) < 2_000
         else {}
     )

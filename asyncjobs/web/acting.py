@@ -23,6 +23,9 @@ from asyncjobs.queue import Queue
 from asyncjobs.record import record
 from asyncjobs.store.base import Cancellation
 from asyncjobs.web.access import Visitor
+from asyncjobs.web.filters import NAMES as FILTERS
+from asyncjobs.web.filters import Filters
+from asyncjobs.web.redact import Redaction
 from asyncjobs.web.source import Selected, Source
 
 logger = logging.getLogger("asyncjobs.web")
@@ -32,7 +35,8 @@ JSON = "application/json"
 MOST = 1_000  # fields of a request to act
 LARGEST = 1 << 16  # bytes of a request to act
 LONGEST = 500  # characters of what an act was done to, as it is kept
-MATCHING = ("queue", "task", "error")
+MATCHING = tuple(name for name in FILTERS if name != "state")
+MOST_MATCHING = 10_000  # jobs that are done at once, some seconds; whoever asked is told that there are more
 SPREAD = 60.0  # seconds over which many are put back, so that what failed together doesn't return together
 
 Fields = Mapping[str, str]
@@ -45,11 +49,20 @@ class BadAct(Exception):
 
 @record
 class Done:
-    """What was done: the verb, to what, and to how many."""
+    """What was done: the verb, to what, and to how many. more: more match than are done at once."""
 
     verb: str
     target: str
     count: int
+    more: bool = False
+
+
+@record
+class Actor:
+    """Who acts, and what such a one may not see."""
+
+    name: str
+    redaction: Redaction
 
 
 class Verb(NamedTuple):
@@ -59,7 +72,7 @@ class Verb(NamedTuple):
     asks: bool
     words: str
     done: str
-    act: Callable[[Source, Fields, str], Awaitable[int]]
+    act: Callable[[Source, Fields, Actor], Awaitable[int]]
     takes: tuple[str, ...] = ()
 
     def given(self, fields: Fields) -> dict[str, str]:
@@ -67,29 +80,29 @@ class Verb(NamedTuple):
         return {name: fields[name] for name in (*self.wants, *self.takes) if fields.get(name)}
 
 
-async def _retry(source: Source, fields: Fields, who: str) -> int:
+async def _retry(source: Source, fields: Fields, by: Actor) -> int:
     return sum((await source.retry(_ids(fields))).values())
 
 
-async def _cancel(source: Source, fields: Fields, who: str) -> int:
+async def _cancel(source: Source, fields: Fields, by: Actor) -> int:
     verdicts = (await source.cancel(_ids(fields))).values()
     return sum(verdict in (Cancellation.CANCELLED, Cancellation.REQUESTED) for verdict in verdicts)
 
 
-async def _discard(source: Source, fields: Fields, who: str) -> int:
+async def _discard(source: Source, fields: Fields, by: Actor) -> int:
     return sum((await source.discard(_ids(fields))).values())
 
 
-async def _retry_matching(source: Source, fields: Fields, who: str) -> int:
-    return await _matching(source, fields).retry(spread=SPREAD)
+async def _retry_matching(source: Source, fields: Fields, by: Actor) -> int:
+    return await _matching(source, fields, by).retry(spread=SPREAD, most=MOST_MATCHING)
 
 
-async def _cancel_matching(source: Source, fields: Fields, who: str) -> int:
-    return await _matching(source, fields).cancel()
+async def _cancel_matching(source: Source, fields: Fields, by: Actor) -> int:
+    return await _matching(source, fields, by).cancel(most=MOST_MATCHING)
 
 
-async def _discard_matching(source: Source, fields: Fields, who: str) -> int:
-    return await _matching(source, fields).discard()
+async def _discard_matching(source: Source, fields: Fields, by: Actor) -> int:
+    return await _matching(source, fields, by).discard(most=MOST_MATCHING)
 
 
 def _ids(fields: Fields) -> list[str]:
@@ -97,32 +110,38 @@ def _ids(fields: Fields) -> list[str]:
     return fields["id"].splitlines()
 
 
-def _matching(source: Source, fields: Fields) -> Selected:
-    queue, task, error = (fields.get(name) or None for name in MATCHING)
-    return source.where(state=fields["state"], queue=queue, task=task, error=error)
+def _matching(source: Source, fields: Fields, by: Actor) -> Selected:
+    return source.where(**Filters.of(fields).asked(by.redaction))
 
 
-async def _pause(source: Source, fields: Fields, who: str) -> int:
-    await source.pause(fields["queue"], by=who, why=fields.get("why", ""))
+async def _is_more(source: Source, verb: Verb, fields: Fields, by: Actor) -> bool:
+    """Whether more match than are done at once."""
+    if verb.takes is not MATCHING:
+        return False
+    return len(await _matching(source, fields, by).ids(most=MOST_MATCHING + 1)) > MOST_MATCHING
+
+
+async def _pause(source: Source, fields: Fields, by: Actor) -> int:
+    await source.pause(fields["queue"], by=by.name, why=fields.get("why", ""))
     return 1
 
 
-async def _resume(source: Source, fields: Fields, who: str) -> int:
+async def _resume(source: Source, fields: Fields, by: Actor) -> int:
     await source.resume(fields["queue"])
     return 1
 
 
-async def _resume_task(source: Source, fields: Fields, who: str) -> int:
+async def _resume_task(source: Source, fields: Fields, by: Actor) -> int:
     await source.resume(task=fields["task"])
     return 1
 
 
-async def _pause_schedule(source: Source, fields: Fields, who: str) -> int:
-    await source.schedules.pause(fields["schedule"], by=who, why=fields.get("why", ""))
+async def _pause_schedule(source: Source, fields: Fields, by: Actor) -> int:
+    await source.schedules.pause(fields["schedule"], by=by.name, why=fields.get("why", ""))
     return 1
 
 
-async def _set_limits(source: Source, fields: Fields, who: str) -> int:
+async def _set_limits(source: Source, fields: Fields, by: Actor) -> int:
     limits = Queue(
         _number(fields, "limit"), fields.get("rate") or None,
         **{name: _number(fields, name) for name in ("burst", "global_limit", "max_waiting") if fields.get(name)},
@@ -131,7 +150,7 @@ async def _set_limits(source: Source, fields: Fields, who: str) -> int:
     return 1
 
 
-async def _reset_limits(source: Source, fields: Fields, who: str) -> int:
+async def _reset_limits(source: Source, fields: Fields, by: Actor) -> int:
     await source.set_limits(fields["queue"], None)
     return 1
 
@@ -143,7 +162,7 @@ def _number(fields: Fields, name: str) -> int:
     return int(text)
 
 
-async def _edit_schedule(source: Source, fields: Fields, who: str) -> int:
+async def _edit_schedule(source: Source, fields: Fields, by: Actor) -> int:
     seconds = {name: _seconds(fields, name) for name in ("every", "jitter") if fields.get(name)}
     texts = {name: fields[name] for name in ("cron", "tz") if fields.get(name)}
     await source.schedules.edit(fields["schedule"], **seconds, **texts)  # type: ignore[arg-type]  # by the names of its own
@@ -174,12 +193,12 @@ async def known(source: Source, do: str, fields: Fields) -> dict[str, str]:
     return {name: str(value) for name, value in given.items() if value is not None}
 
 
-async def _resume_schedule(source: Source, fields: Fields, who: str) -> int:
+async def _resume_schedule(source: Source, fields: Fields, by: Actor) -> int:
     await source.schedules.resume(fields["schedule"])
     return 1
 
 
-async def _run_schedule(source: Source, fields: Fields, who: str) -> int:
+async def _run_schedule(source: Source, fields: Fields, by: Actor) -> int:
     await source.schedules.run_now(fields["schedule"])
     return 1
 
@@ -263,12 +282,14 @@ async def refused(asked: Awaitable[T]) -> T:
         raise BadAct(str(error)) from error
 
 
-async def act(source: Source, fields: Fields, visitor: Visitor) -> Done:
+async def act(source: Source, fields: Fields, visitor: Visitor, redaction: Redaction) -> Done:
     """Do it, and write down who did. Raises BadAct, and what the verb raises."""
     name, verb = verb_of(fields)
     who = (visitor.name or ("somebody at this machine" if visitor.local else "somebody whom auth= let act"))[:LONGEST]
-    count = await refused(verb.act(source, fields, who))
-    done = Done(name, " ".join(verb.given(fields).values())[:LONGEST], count)
+    by = Actor(who, redaction)
+    more = await refused(_is_more(source, verb, fields, by))
+    count = await refused(verb.act(source, fields, by))
+    done = Done(name, " ".join(verb.given(fields).values())[:LONGEST], count, more)
     audit.info("%r did %s: %r, %d", who, done.verb, done.target, done.count)
     try:
         await source.record_act(who, done.verb, done.target, done.count)

@@ -17,7 +17,7 @@ def answer_json(fields: Fields) -> Response:
 
 
 def act_json(done: Done) -> Response:
-    return _answer({"did": done.verb, "target": done.target, "count": done.count}, 200)
+    return _answer({"did": done.verb, "target": done.target, "count": done.count, "more": done.more}, 200)
 
 
 def unreadable_json(reading: Unreadable, problems: Mapping[str, str]) -> Response:

@@ -240,7 +240,7 @@ class Web:
             return _error(request, place, 403, f"Nothing was done: {why}.")
         try:
             fields = await asked_for(request)
-            done = await read(act(self._source, fields, visit.visitor))
+            done = await read(act(self._source, fields, visit.visitor, visit.redaction))
         except (BadAct, ConfigurationError) as error:
             return _error(request, place, 400, f"Nothing was done: {error}")
         if isinstance(done, Unreadable):
@@ -248,7 +248,7 @@ class Web:
         self._latest.forget()
         if is_json(request):
             return act_json(done)
-        back = way_back(fields, {"did": done.verb, "n": str(done.count)})
+        back = way_back(fields, {"did": done.verb, "n": str(done.count), **({"more": "1"} if done.more else {})})
         return Response(status_code=303, headers={"Location": place.up + back})
 
     def _unreadable(self, request: Request, place: Place, reading: Unreadable) -> Response:

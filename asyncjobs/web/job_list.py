@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from asyncjobs.job import Job, Progress, State
-from asyncjobs.record import record
 from asyncjobs.store.base import Page
 from asyncjobs.web.act_pages import button
+from asyncjobs.web.filters import Filters
 from asyncjobs.web.layout import Place, Section, document, moment, named, number_cell, table_of
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present_job import presented_page
@@ -18,39 +18,30 @@ from asyncjobs.web.view import View, Visit
 from asyncjobs.web.words import NOTHING, preview
 
 LIMIT = 50  # jobs of one page
+LOOKS = 4  # of a quarter of a second each at most
 _PREVIEW = 96  # characters of its arguments
 
 SHAPES = {  # so that colour is not the only sign
     "queued": "○", "scheduled": "◷", "held": "❚❚", "retrying": "▲", "running": "◐", "cancelling": "◐",
     "succeeded": "✓", "failed": "✕", "cancelled": "–",
 }  # fmt: skip
+_TIME = {"type": "datetime-local", "step": "1"}
+_FIELDS: Sequence[tuple[str, str, Mapping[str, str]]] = (
+    ("queue", "Queue", {}), ("task", "Task", {}), ("error", "Error", {}), ("text", "Text", {}),
+    ("argument", "Argument", {"placeholder": "user_id=7"}), ("since", "Put in from (UTC)", _TIME), ("until", "to", _TIME),
+)  # fmt: skip
 _LOOKS = {"retrying": "warn", "failed": "bad", "succeeded": "ok", "held": "warn"}
 
 
-@record
-class Filters:
-    """What was asked for; None asks nothing."""
-
-    state: str | None = None
-    queue: str | None = None
-    task: str | None = None
-    error: str | None = None
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> Filters:
-        return cls(*(query.get(name) or None for name in ("state", "queue", "task", "error")))
-
-    def given(self) -> dict[str, str]:
-        """Those that ask for something, by name."""
-        return {name: value for name in ("state", "queue", "task", "error") if (value := getattr(self, name)) is not None}
-
-
 async def _look(source: Source, visit: Visit) -> Page:
-    filters = Filters.of(visit.query)
-    return await source.list(
-        state=filters.state, queue=filters.queue, task=filters.task, error=filters.error,
-        limit=LIMIT, after=visit.query.get("after"),
-    )  # fmt: skip
+    """Some that match, where a few looks find any: one that finds none says where to go on."""
+    asked, after = Filters.of(visit.query).asked(visit.redaction), visit.query.get("after")
+    for _ in range(LOOKS):
+        page = await source.list(**asked, limit=LIMIT, after=after)
+        if page.jobs or page.next is None:
+            break
+        after = page.next
+    return page
 
 
 def _page(page: Page, visit: Visit) -> str:
@@ -60,8 +51,9 @@ def _page(page: Page, visit: Visit) -> str:
     heads += [element("th", "Attempt", scope="col", class_="number")]
     heads += [element("th", head, scope="col") for head in ("Put in", "Arguments", "Error")]
     if place.acts:
-        heads = [element("th", "Select", scope="col"), *heads]
-    found: Content = table_of("Jobs, newest first", heads, rows) if rows else _none(filters, place)
+        every = element("input", type="checkbox", data_every="id", hidden=True, aria_label="Select all on this page")
+        heads = [element("th", every, element("span", "Select"), scope="col"), *heads]
+    found: Content = table_of("Jobs, newest first", heads, rows) if rows else _none(page, filters, place)
     if rows and place.acts:
         found = (_matching(filters, place), _selected(found, filters, place))
     return document(place, "Jobs", _form(filters, place), found, _turn(page, filters, place), here=Section.JOBS, stays_fresh=True)
@@ -105,11 +97,10 @@ def _form(filters: Filters, place: Place) -> Markup:
     """By GET, so that what is looked for has an address."""
     states = [element("option", "any", value="")]
     states += [element("option", state.value, value=state.value, selected=filters.state == state) for state in State]
+    given = filters.given()
     fields = [
-        element(
-            "label", name.capitalize(), " ", element("input", name=name, value=filters.given().get(name, ""), autocomplete="off")
-        )
-        for name in ("queue", "task", "error")
+        element("label", label, " ", element("input", name=name, value=given.get(name, ""), autocomplete="off", **more))
+        for name, label, more in _FIELDS
     ]
     return element(
         "form",
@@ -149,7 +140,9 @@ def _address(filters: Filters) -> str:
     return "stats/jobs" + (f"?{urlencode(filters.given(), errors='replace')}" if filters.given() else "")
 
 
-def _none(filters: Filters, place: Place) -> Markup:
+def _none(page: Page, filters: Filters, place: Place) -> Markup:
+    if page.next is not None:
+        return element("p", "None of those that were looked at so far.", class_="empty")
     if filters.given():
         return element("p", "No job matches. ", place.link("stats/jobs", "Show all"), class_="empty")
     return element("p", "There are no jobs.", class_="empty")
@@ -158,4 +151,5 @@ def _none(filters: Filters, place: Place) -> Markup:
 def _turn(page: Page, filters: Filters, place: Place) -> Content:
     if page.next is None:
         return None
-    return element("p", place.link("stats/jobs", "Older", query={**filters.given(), "after": page.next}), class_="turn")
+    words = "Older" if len(page.jobs) == LIMIT else "Look further: there is more, which has not been looked at"
+    return element("p", place.link("stats/jobs", words, query={**filters.given(), "after": page.next}), class_="turn")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from asyncjobs.explain import Explanation
-from asyncjobs.job import Job
+from asyncjobs.job import Job, Only
 from asyncjobs.queue import Queue
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Snapshot
@@ -16,11 +17,13 @@ from asyncjobs.store.base import Act, Cancellation, HistoryBucket, Page
 class Selected(Protocol):
     """Jobs that match."""
 
-    async def retry(self, *, spread: float) -> int: ...
+    async def ids(self, *, most: int | None) -> Sequence[str]: ...
 
-    async def cancel(self) -> int: ...
+    async def retry(self, *, spread: float, most: int | None) -> int: ...
 
-    async def discard(self) -> int: ...
+    async def cancel(self, *, most: int | None) -> int: ...
+
+    async def discard(self, *, most: int | None) -> int: ...
 
 
 class Timetable(Protocol):
@@ -57,7 +60,18 @@ class Source(Protocol):
         """Part of this process's runner → what is wrong with it; empty when it is well. Costs nothing, never fails."""
 
     async def list(
-        self, *, state: str | None, queue: str | None, task: str | None, error: str | None, limit: int, after: str | None
+        self,
+        *,
+        state: str | None,
+        queue: str | None,
+        task: str | None,
+        error: str | None,
+        text: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        only: Only | None,
+        limit: int,
+        after: str | None,
     ) -> Page:
         """See `Jobs.list`. Raises as `stats`; ConfigurationError for a state that is none."""
 
@@ -74,7 +88,18 @@ class Source(Protocol):
 
     async def discard(self, ids: Sequence[str]) -> Mapping[str, bool]: ...
 
-    def where(self, *, state: str, queue: str | None, task: str | None, error: str | None) -> Selected: ...
+    def where(
+        self,
+        *,
+        state: str | None,
+        queue: str | None,
+        task: str | None,
+        error: str | None,
+        text: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        only: Only | None,
+    ) -> Selected: ...
 
     async def pause(self, queue: str, *, by: str, why: str) -> None: ...
 

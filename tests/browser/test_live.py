@@ -94,3 +94,18 @@ def test_an_open_page_keeps_no_server_from_stopping(open: Open, site: Site) -> N
     with page.expect_response(site.url + "stats", timeout=FRESH):
         pass
     site.stop()
+
+
+def test_all_jobs_of_a_page_are_selected_at_once(open: Open, site: Site) -> None:
+    ids = [site.ended("sync_crm", number) for number in range(3)]
+    page = open("stats/jobs?state=failed")
+    every = page.get_by_label("Select all on this page")
+    every.check()
+    for id in ids:
+        expect(page.get_by_label(f"Select job {id}")).to_be_checked()
+    every.uncheck()
+    expect(page.locator("[name=id]:checked")).to_have_count(0)
+    page.evaluate("document.activeElement.blur()")
+    fresh = site.ended("sync_crm", 4)
+    expect(page.get_by_label(f"Select job {fresh}")).to_be_visible(timeout=FRESH)
+    expect(every).to_be_visible()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -170,6 +171,44 @@ async def test_a_selection_wants_a_condition_unless_everything_is_asked_for(
             running.where(**given)
     assert await running.where(everything=True).purge() == 4
     assert (await running.list()).jobs == []
+
+
+async def test_a_selection_is_made_by_text_by_time_and_by_what_a_function_says(
+    failing: dict[str, Any], running: Jobs, clock: FakeClock
+) -> None:
+    boom, begin = running._tasks["boom"], clock.now()
+    for n in range(4):
+        await running.enqueue_many([boom.options(id=f"Order-{n}", delay=60).call(n)])
+        await clock.advance(1)
+
+    async def found(**asked: Any) -> list[str]:
+        listed = [job.id for job in (await running.list(**asked)).jobs]
+        assert await running.where(**asked).ids() == listed
+        return listed
+
+    def at(seconds: float) -> datetime:
+        return datetime.fromtimestamp(begin / 1000 + seconds, UTC)
+
+    assert await found(text="order-2") == ["Order-2"]
+    assert await found(since=at(1), until=at(3)) == ["Order-2", "Order-1"]
+    assert await found(only=lambda job: "3" in job.args) == ["Order-3"]
+    assert await found(text="Order", only=lambda job: "3" not in job.args, until=at(2)) == ["Order-1", "Order-0"]
+    with pytest.raises(ArgumentError, match="time zone"):
+        running.where(since=datetime(2026, 11, 24))
+
+
+async def test_of_a_selection_no_more_than_was_said_is_done(failing: dict[str, Any], running: Jobs, clock: FakeClock) -> None:
+    count = AT_ONCE + 3
+    await running.enqueue_many([running._tasks["boom"].options(delay=60).call(n) for n in range(2 * count)])
+    waiting = running.where(state="queued", only=lambda job: json.loads(job.args)["kwargs"]["n"] % 2 == 0)
+    assert len(await waiting.ids(most=AT_ONCE + 1)) == AT_ONCE + 1
+    newest = await waiting.ids(most=1)
+    assert await waiting.cancel(most=AT_ONCE + 1) == AT_ONCE + 1
+    assert await waiting.ids() == (await waiting.ids(most=2))
+    assert newest[0] not in await waiting.ids()
+    ended = running.where(state="cancelled")
+    assert (await ended.retry(most=3), await ended.discard(most=4)) == (3, 4)
+    assert len(await ended.ids()) == AT_ONCE + 1 - 3 - 4
 
 
 # --- pauses ------------------------------------------------------------------------------------------------------------

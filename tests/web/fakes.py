@@ -93,6 +93,7 @@ class FakeSource:
         self.problems: Mapping[str, str] = {}
         self.started = started
         self.reads = 0
+        self.match = 1  # jobs that where() finds
         self.asked: dict[str, Any] = {}
         self.called: list[tuple[Any, ...]] = []  # verbs that act, with what they were given
         self.recorded: list[tuple[str, str, str, int]] = []
@@ -147,7 +148,8 @@ class FakeSource:
         self.call("discard", ids)
         return dict.fromkeys(ids, True)
 
-    def where(self, *, state: str, queue: str | None, task: str | None, error: str | None) -> FakeSelection:
+    def where(self, *, state: str, queue: str | None, task: str | None, error: str | None, **more: Any) -> FakeSelection:
+        self.asked = more
         return FakeSelection(self, ("where", state, queue, task, error))
 
     async def pause(self, queue: str, *, by: str, why: str) -> None:
@@ -178,20 +180,23 @@ class FakeSource:
 
 
 class FakeSelection:
-    """One job that matches."""
+    """One job that matches, or so many as the source says."""
 
     def __init__(self, source: FakeSource, asked: tuple[Any, ...]) -> None:
         self._source, self._asked = source, asked
 
-    async def retry(self, *, spread: float) -> int:
+    async def ids(self, *, most: int) -> Sequence[str]:
+        return [f"j{n}" for n in range(min(self._source.match, most))]
+
+    async def retry(self, *, spread: float, most: int) -> int:
         self._source.call(*self._asked, "retry", spread)
         return 1
 
-    async def cancel(self) -> int:
+    async def cancel(self, *, most: int) -> int:
         self._source.call(*self._asked, "cancel")
         return 1
 
-    async def discard(self) -> int:
+    async def discard(self, *, most: int) -> int:
         self._source.call(*self._asked, "discard")
         return 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -103,7 +104,7 @@ async def test_jobs_of_a_list_are_ticked_or_taken_as_they_match(browse: Any) -> 
     ):  # fmt: skip
         page = Page((await browse(web_app(source, auth=let("act"))).get(f"/stats/jobs{query}", headers=HTML)).text)
         assert buttons(page) == shown
-        ticks = [given["value"] for tag, given in page.tags if tag == "input" and given.get("type") == "checkbox"]
+        ticks = [given["value"] for tag, given in page.tags if tag == "input" and given.get("name") == "id"]
         assert ticks == ["a", "b"]
         named = [
             (given.get("value"), given.get("formaction"))
@@ -126,7 +127,7 @@ async def test_a_program_acts_by_json_and_gets_json(browse: Any) -> None:
     source = FakeSource()
     client = browse(web_app(source, auth=let(("act", "bot"))), base_url="https://shop.example")
     answer = await client.post("/stats/act", json={"do": "retry", "id": "a"})
-    assert (answer.status_code, answer.json()) == (200, {"did": "retry", "target": "a", "count": 1})
+    assert (answer.status_code, answer.json()) == (200, {"did": "retry", "target": "a", "count": 1, "more": False})
 
 
 @pytest.mark.parametrize("auth", ["read", ("read", "ada"), None])
@@ -372,3 +373,28 @@ async def test_an_act_is_seen_at_once(browse: Any) -> None:
 
 def test_each_way_back_is_a_page(browse: Any) -> None:
     assert all(f"/{path}" in web_app(FakeSource())._routes for path in BACK)  # type: ignore[attr-defined]
+
+
+async def test_what_is_done_to_all_that_match_is_done_to_what_the_list_shows(browse: Any) -> None:
+    source = FakeSource()
+    how = {"state": "failed", "text": "ada", "argument": "to=ada@example.org", "since": "2026-11-24T19:00", "until": "2026-11-25"}
+    await post(browse, source, {"do": "retry-matching", **how})
+    only = source.asked.pop("only")
+    assert source.asked == {
+        "text": "ada",
+        "since": datetime(2026, 11, 24, 19, tzinfo=UTC),
+        "until": datetime(2026, 11, 25, tzinfo=UTC),
+    }
+    assert (only(a_job()), only(a_job(args='{"args":[],"kwargs":{"to":"ada"}}'))) == (True, False)
+
+
+@pytest.mark.parametrize(("match", "more"), [(10_000, False), (10_001, True)])
+async def test_where_more_match_than_are_done_at_once_that_is_said(browse: Any, match: int, more: bool) -> None:
+    source = FakeSource()
+    source.match = match
+    answer = await post(browse, source, {"do": "discard-matching", "state": "failed"})
+    assert ("more=1" in answer.headers["location"]) is more
+    told = await browse(web_app(source, auth=lambda request: "act")).get(
+        "/" + answer.headers["location"].removeprefix("../"), headers={"accept": "text/html"}
+    )
+    assert ("There are more that match" in told.text) is more

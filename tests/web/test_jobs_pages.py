@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -65,23 +66,56 @@ async def test_each_job_has_a_row_with_a_link_to_its_page(browse: Any) -> None:
 async def test_what_is_asked_for_is_asked_of_the_store_and_stays_in_the_form(browse: Any) -> None:
     source = FakeSource(jobs=[a_job()])
     source.next = "17"
-    page = await look(browse, source, "/stats/jobs?state=failed&queue=mail&task=&error=ConnectionError&after=40")
+    asked = "state=failed&queue=mail&task=&error=ConnectionError&text=ada&argument=to%3Dada%40example.org&since=2026-11-24T19:00&until=2026-11-24T21:20:31.5%2B01:00"
+    page = await look(browse, source, f"/stats/jobs?{asked}&after=40")
+    only = source.asked.pop("only")
     assert source.asked == {
-        "state": "failed",
-        "queue": "mail",
-        "task": None,
-        "error": "ConnectionError",
-        "limit": 50,
-        "after": "40",
-    }
+        "state": "failed", "queue": "mail", "task": None, "error": "ConnectionError", "text": "ada", "limit": 50, "after": "40",
+        "since": datetime(2026, 11, 24, 19, tzinfo=UTC), "until": datetime(2026, 11, 24, 20, 20, 31, 500_000, tzinfo=UTC),
+    }  # fmt: skip
+    assert (only(a_job()), only(a_job(args='{"args":[],"kwargs":{"to":"bob","cc":"ada@example.org"}}'))) == (True, False)
     assert {"value": "failed", "selected": None} in [given for tag, given in page.tags if tag == "option"]
     assert {given["name"]: given["value"] for tag, given in page.tags if tag == "input"} == {
-        "queue": "mail", "task": "", "error": "ConnectionError",
+        "queue": "mail", "task": "", "error": "ConnectionError", "text": "ada", "argument": "to=ada@example.org",
+        "since": "2026-11-24T19:00:00", "until": "2026-11-24T20:20:31",
     }  # fmt: skip
-    (older,) = [link for link in page.links() if "after" in link]
-    assert older == "../stats/jobs?state=failed&queue=mail&error=ConnectionError&after=17"
-    await look(browse, source, older.removeprefix(".."))
+    (further,) = [link for link in page.links() if "after" in link]
+    await look(browse, source, further.removeprefix(".."))
     assert source.asked["after"] == "17"
+    assert (source.asked["queue"], source.asked["text"], source.asked["until"].second) == ("mail", "ada", 31)
+
+
+async def test_it_looks_a_few_times_before_it_shows_that_there_is_nothing_so_far(browse: Any) -> None:
+    source = FakeSource()
+    source.next = "17"
+    page = await look(browse, source, "/stats/jobs?text=ada")
+    assert "None of those that were looked at so far." in page.text
+    assert "Look further" in page.text
+    assert (source.reads, source.asked["after"]) == (4, "17")
+    full = FakeSource(jobs=[a_job(f"j{n}") for n in range(50)])
+    full.next = "17"
+    assert "Older" in (await look(browse, full, "/stats/jobs")).text
+    assert full.reads == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "since=yesterday",
+        "until=2026-13-01",
+        "since=0001-01-01T00:00%2B14:00",
+        "argument=user_id",
+        "argument=%3D7",
+        "argument=a%3D",
+    ],
+)
+async def test_what_can_not_be_looked_for_is_said(browse: Any, query: str) -> None:
+    source = FakeSource()
+    name = query.partition("=")[0]
+    message = (await read(browse, source, f"/stats/jobs?{query}", status=400))["error"]["message"]
+    assert message.startswith(f"{name}='")
+    assert "give a" in message
+    assert source.reads == 0
 
 
 async def test_where_there_is_none_the_page_says_whether_any_was_looked_for(browse: Any) -> None:

@@ -30,7 +30,8 @@ from asyncjobs.store.base import (
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import Hopper, unavailable
 from asyncjobs.store.sqlite.files import DATABASE, Files
-from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, STATES, askable, dumps, error_of, job_of, pause_of, runner_of
+from asyncjobs.store.sqlite.paging import page
+from asyncjobs.store.sqlite.rows import STATES, askable, dumps, error_of, job_of, pause_of, runner_of
 from asyncjobs.store.sqlite.situation import situation
 from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, TOTALS, buckets_of, total_of
 
@@ -38,7 +39,6 @@ V = TypeVar("V")
 Judge = Callable[[sqlite3.Cursor], Callable[[str], bool]]  # who is alive, by the rows a cursor sees; on the reader's thread
 
 DEADLINE = 1.0  # seconds of one hop; longer readers keep the log from being reused
-FEW = 20_000  # jobs of a state that are found by its index, some 10 ms for as many; more than that stand close together
 CHECK_EVERY = 10_000  # SQLite's instructions between looks at the deadline, some 0.1 ms
 
 
@@ -73,7 +73,7 @@ class SQLiteReader:
         return [None if row is None else job_of(row) for row in rows]
 
     async def page(self, query: JobQuery, *, limit: int, after: str | None) -> Page:
-        return await self.read(lambda cursor: _page(cursor, query, limit, after))
+        return await self.read(lambda cursor: page(cursor, query, limit, after, self._clock.monotonic))
 
     async def stats(self, *, now: int, judge: Judge) -> Stats:
         return await self.read(lambda cursor: _stats(cursor, now, judge(cursor)))
@@ -212,31 +212,3 @@ def _count(cursor: sqlite3.Cursor, statement: str, queue: str, now: int) -> int:
     for priority in PRIORITIES:
         found += cursor.execute(statement, (queue, priority, now, COUNT_LIMIT + 1 - found)).fetchone()[0]
     return found
-
-
-def _page(cursor: sqlite3.Cursor, query: JobQuery, limit: int, after: str | None) -> Page:
-    conditions, values = ["seq < ?"], [_position(after)]
-    if query.state is not None:
-        conditions.append("state = ?")
-        values.append(NUMBERS[query.state])
-        ((count,),) = cursor.execute(sql.COUNT_OF_STATE, (query.state.value,)).fetchall()
-        if count <= FEW:
-            conditions.append(f"seq IN ({sql.OF_STATE[query.state]})")
-    texts: list[tuple[str, Any]] = [
-        (column, askable(value)) for column, value in (("queue", query.queue), ("name", query.task)) if value is not None
-    ]
-    conditions += [f"{column} = ?" for column, _ in texts]
-    if query.error is not None:  # stored as ["type","message",...]
-        prefix = dumps([query.error])[:-1] + ","
-        conditions.append("substr(error, 1, ?) = ?")
-        texts += [("", len(prefix)), ("", prefix)]
-    statement = f"SELECT seq, {COLUMNS} FROM jobs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
-    rows = cursor.execute(statement, [*values, *(value for _, value in texts), limit + 1]).fetchall()
-    return Page([job_of(row[1:]) for row in rows[:limit]], str(rows[limit - 1][0]) if len(rows) > limit else None)
-
-
-def _position(after: str | None) -> int:
-    """The seq that a page named, or one that is above all."""
-    if after is not None and after.isascii() and after.isdecimal() and len(after) < 19:
-        return int(after)
-    return 2**63 - 1

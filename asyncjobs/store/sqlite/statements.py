@@ -193,6 +193,9 @@ RUNNING = "SELECT runner, queue, count(*) FROM jobs WHERE state = 1 GROUP BY run
 RUNNING_RUNNERS = "SELECT DISTINCT runner FROM jobs WHERE state = 1"
 ORPHANS = f"SELECT {COLUMNS} FROM jobs WHERE state = 1 AND runner IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?"
 
+# the primary key: the last of so many jobs below
+BELOW = "SELECT seq FROM jobs WHERE seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ? - 1"
+
 # jobs_ended
 OLD = "SELECT seq, queue FROM jobs WHERE state = ? AND state >= 2 AND finished_at < ? ORDER BY finished_at LIMIT ?"
 # jobs_ended

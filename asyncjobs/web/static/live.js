@@ -7,7 +7,7 @@
   let tag = "", wait = EVERY, failures = 0, timer = 0, seen = new Date();
 
   const address = new URL(location.href);
-  for (const name of ["did", "n"]) address.searchParams.delete(name); // what was done is said once
+  for (const name of ["did", "n", "more"]) address.searchParams.delete(name); // what was done is said once
   history.replaceState(null, "", address);
 
   const main = () => document.querySelector("main");
@@ -17,7 +17,7 @@
     const fields = [...main().querySelectorAll("input, select")];
     return (selection && !selection.isCollapsed && main().contains(selection.anchorNode)) ||
       fields.some((field) => field === document.activeElement || field.checked !== field.defaultChecked ||
-        (field.matches("select") ? [...field.options].some((one) => one.selected !== one.defaultSelected) : field.value !== field.defaultValue));
+        (!["checkbox", "radio"].includes(field.type) && (field.matches("select") ? [...field.options].some((one) => one.selected !== one.defaultSelected) : field.value !== field.defaultValue)));
   }
 
   function nameOf(element) {
@@ -37,8 +37,18 @@
     const across = [...old.querySelectorAll(".scroll")].map((box) => box.scrollLeft);
     old.replaceWith(now);
     now.querySelectorAll(".scroll").forEach((box, place) => { box.scrollLeft = across[place] || 0; });
+    offer();
     if (active) [...now.querySelectorAll(active.localName)].find((one) => nameOf(one) === nameOf(active))?.focus({ preventScroll: true });
   }
+
+  function offer() { // what can't be done without a script
+    for (const box of document.querySelectorAll("[data-every]")) box.hidden = false;
+  }
+
+  document.addEventListener("change", ({ target }) => {
+    if (!target.matches("[data-every]")) return;
+    for (const box of target.form.querySelectorAll(`[name="${target.dataset.every}"]`)) box.checked = target.checked;
+  });
 
   function say(words, isLost) {
     const place = document.querySelector("[data-live]");
@@ -76,6 +86,7 @@
   }
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  offer();
   say("live, every 2 s", false);
   timer = setTimeout(look, EVERY);
 })();

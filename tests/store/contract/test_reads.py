@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from asyncjobs.job import Error, Hold, State
+from asyncjobs.json_text import encoder
 from asyncjobs.store.base import JobQuery, Store
 from tests.store.acts import NOW, end, failure, ids, new, one, pages, put, run, sign_on, success, take
+
+dumps = encoder(allow_nan=False)
 
 
 async def test_get_answers_in_order_with_none_for_the_unknown(store: Store) -> None:
@@ -134,3 +137,36 @@ async def test_a_page_of_one_error_shows_the_jobs_whose_last_error_it_was(store:
     assert ids((await store.page(JobQuery(error="ValueError"), limit=10)).jobs) == ["d", "a"]
     assert ids((await store.page(JobQuery(error='Value"Error\ud800', state=State.FAILED), limit=10)).jobs) == ["c"]
     assert (await store.page(JobQuery(error="Value"), limit=10)).jobs == []
+
+
+async def test_pages_of_a_time_hold_what_was_put_in_at_or_after_its_begin_and_before_its_end(store: Store) -> None:
+    for at in range(5):
+        await put(store, f"j{at}", now=NOW + at)
+    assert ids((await store.page(JobQuery(since=NOW + 1, until=NOW + 3), limit=9)).jobs) == ["j2", "j1"]
+    assert ids((await store.page(JobQuery(since=NOW + 4), limit=9)).jobs) == ["j4"]
+    assert ids((await store.page(JobQuery(until=NOW + 1), limit=9)).jobs) == ["j0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ada@", ["args"]), ("ADA@", ["args"]), ("Müller", ["args"]), ("müller", ["args"]), ("MÜLLER", []), ('"', ["quoted"]), ("%", ["percent"]),
+        ("Boom 7", ["failed"]), ("KeyError", ["failed"]), ("tenant-9", ["keyed"]), ("PERC", ["percent"]), ("\ud800", ["quoted"]), ("nowhere", []),
+    ],
+)  # fmt: skip
+async def test_text_is_found_in_id_key_arguments_and_the_last_error_whatever_the_size_of_its_ascii_letters(
+    store: Store, text: str, found: list[str]
+) -> None:
+    await end(store, failure(await run(store, "failed"), error=Error("KeyError", "boom 7")))
+    await put(store, "args", args=dumps({"args": [], "kwargs": {"to": "Ada@example.org", "name": "Müller"}}))
+    await put(store, "keyed", key="Tenant-9")
+    await put(store, "quoted", args=dumps({"args": ['say "hello" \ud800'], "kwargs": {}}))
+    await put(store, "percent", args=dumps({"args": ["100 %"], "kwargs": {}}))
+    assert ids((await store.page(JobQuery(text=text), limit=9)).jobs) == found
+
+
+async def test_whoever_follows_next_has_seen_all_that_match(store: Store) -> None:
+    large = dumps({"args": ["x" * 250_000], "kwargs": {}})
+    await store.insert([new(f"j{n}", args=large, name="large") for n in range(9)], now=NOW)
+    seen = [id for jobs in await pages(store, JobQuery(task="large"), limit=4) for id in ids(jobs)]
+    assert seen == [f"j{n}" for n in reversed(range(9))]

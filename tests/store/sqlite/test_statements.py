@@ -41,6 +41,7 @@ IDS = "sqlite_autoindex_jobs_1"
 INDEX = {
     "JOB_BY_ID": IDS,
     "SEQ_AND_JOB": IDS,
+    "BELOW": PRIMARY,
     "AHEAD": "jobs_claimable",
     "KEY_RUNS": "jobs_keyed",
     "KEY_DUE": "jobs_keyed",
@@ -323,6 +324,7 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await store.record_act(Act(NOW, "ada", "retry", "a", 1))
     await store.acts(5)
     await store.longest_running(5)
+    await store.page(JobQuery(text="a", since=NOW, until=NOW + 1), limit=5)
     await store.page(JobQuery(State.FAILED), limit=5)
     await store.retire("r1")
     await store.close()
