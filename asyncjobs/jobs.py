@@ -467,6 +467,11 @@ class Jobs:
             return None
         return explain(situation, runner.limits.over_all.get(situation.job.queue))
 
+    def whereabouts(self, id: str) -> str | None:
+        """Where this running job is at this moment, as a traceback says it: the lines in which it waits, or its thread works, outermost
+        first. None where it doesn't run in this process."""
+        return self._living().whereabouts(id)
+
     async def diagnose(self) -> Sequence[Finding]:
         """What is wrong, if anything, by ordered rules over the numbers of all processes; nothing while all is well."""
         return diagnose(await self._vitals(self._living()))

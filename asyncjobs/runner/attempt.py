@@ -10,7 +10,8 @@ import asyncio
 import contextvars
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from typing import Any
@@ -22,6 +23,7 @@ from asyncjobs.job import Error, Job, Progress
 from asyncjobs.outcome import Cancel, Cancelled, Failed, Outcome, Released, RetryAfter, Snooze, Snoozed, Succeeded, TimedOut
 from asyncjobs.runner.failure import MESSAGE_LIMIT, cut, error_of
 from asyncjobs.runner.threads import Threads
+from asyncjobs.runner.whereabouts import of_task, of_thread
 from asyncjobs.spawn import context_of, spawn
 from asyncjobs.task import Task
 
@@ -67,7 +69,7 @@ class Surroundings:
 class Attempt:
     """One run of `job`, identified by (job.id, job.token)."""
 
-    __slots__ = ("_around", "_context", "_grace", "_outcome", "_runs", "_stop", "_task", "_timer", "job", "stuck")
+    __slots__ = ("_around", "_context", "_grace", "_outcome", "_runs", "_stop", "_task", "_thread", "_timer", "job", "stuck")
 
     def __init__(self, job: Job, task: Task[..., Any, Any], around: Surroundings) -> None:
         self.job = job
@@ -79,6 +81,7 @@ class Attempt:
         self._timer: Timer | None = None  # the deadline
         self._grace: Timer | None = None
         self._runs: asyncio.Task[None] | None = None
+        self._thread: int | None = None  # that a `def` runs in; written there
         self._outcome: Outcome | None = None  # written by _run; kept here, since a task's result is lost when it is cancelled
 
     def start(self) -> None:
@@ -101,6 +104,13 @@ class Attempt:
     def started(self, task: asyncio.Task[Any]) -> bool:
         """Whether this task is one of those that the function has started, however far down."""
         return job_of(context_of(task)) is self._context
+
+    @property
+    def whereabouts(self) -> str:
+        """Where the function is at this moment, as a traceback says it; "" between its lines and ours."""
+        if self._thread is not None:
+            return of_thread(self._thread, Attempt._call.__code__)
+        return of_task(self.runs, Attempt._perform.__code__)
 
     def stop(self, reason: Stop) -> None:
         """Ask the function to end. The first reason stands, and it is asked once: a second cancellation would interrupt its
@@ -156,7 +166,7 @@ class Attempt:
             if task.is_async:
                 value = await task.function(*args, **kwargs)
             else:
-                value = await self._in_thread(lambda: task.function(*args, **kwargs))
+                value = await self._in_thread(lambda: self._call(args, kwargs))
                 if inspect.isawaitable(value):  # a plain function around a coroutine function
                     value = await value
         except BaseException as raised:  # user code: see _run
@@ -170,6 +180,13 @@ class Attempt:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({future})
         return future.result()
+
+    def _call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+        self._thread = threading.get_ident()
+        try:
+            return self._task.function(*args, **kwargs)
+        finally:
+            self._thread = None
 
     def _outcome_of(self, raised: BaseException) -> Outcome:
         match self._stop:

@@ -170,6 +170,11 @@ class Runner:
     def slot_stats(self) -> dict[str, SlotStats]:
         return self._slots.stats()
 
+    def whereabouts(self, id: str) -> str | None:
+        """Where the attempt of this job is at this moment; None where none of it runs here."""
+        attempt = self._attempts.get(id)
+        return None if attempt is None else attempt.whereabouts
+
     @property
     def ready(self) -> bool:
         """Whether the store has let us in: False while a start is degraded."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from asyncjobs.explain import Explanation
 from asyncjobs.job import AttemptRecord, Error, Job, State
+from asyncjobs.record import record
 from asyncjobs.web.act_pages import button
 from asyncjobs.web.job_list import how_far, job_link, state_mark
 from asyncjobs.web.layout import Place, Section, code_block, document, moment, named, number_cell, table_of
@@ -16,7 +17,14 @@ from asyncjobs.web.source import Source
 from asyncjobs.web.view import Missing, View, Visit
 from asyncjobs.web.words import NOTHING, duration
 
-Seen = tuple[Job, Explanation | None]
+
+@record
+class Seen:
+    """why: it is not running; now: where it is at this moment, None where it doesn't run in this process."""
+
+    job: Job
+    why: Explanation | None
+    now: str | None
 
 
 async def _look(source: Source, visit: Visit) -> Seen:
@@ -24,12 +32,12 @@ async def _look(source: Source, visit: Visit) -> Seen:
     job = await source.get(id)
     if job is None:
         raise Missing(f"There is no job {id!r}: it was never put in, or has been removed since it ended.")
-    return job, await source.explain(id)
+    return Seen(job, await source.explain(id), source.whereabouts(id) if job.state is State.RUNNING else None)
 
 
 def _page(seen: Seen, visit: Visit) -> str:
     """All there is to say of it."""
-    (job, why), place, redaction = seen, visit.place, visit.redaction
+    job, place, redaction = seen.job, visit.place, visit.redaction
     return document(
         place,
         "Job",
@@ -37,7 +45,8 @@ def _page(seen: Seen, visit: Visit) -> str:
             "p", job_link(job.id, place), " of task ", element("strong", named(job.name)), " · ", state_mark(job.view(visit.now))
         ),
         _buttons(job, place),
-        _why(job, why),
+        _why(job, seen.why),
+        _now(seen),
         element("dl", [element("div", element("dt", name), element("dd", fact)) for name, fact in _facts(job)], class_="facts"),
         _attempts(job),
         _values("Arguments", redaction.arguments(job.args)),
@@ -49,7 +58,7 @@ def _page(seen: Seen, visit: Visit) -> str:
     )
 
 
-JOB_PAGE = View(_look, _page, lambda seen, visit: presented_job(*seen, visit.now, visit.redaction))
+JOB_PAGE = View(_look, _page, lambda seen, visit: presented_job(seen.job, seen.why, seen.now, visit.now, visit.redaction))
 
 
 def _buttons(job: Job, place: Place) -> Content:
@@ -69,6 +78,16 @@ def _why(job: Job, why: Explanation | None) -> Content:
         return None
     listed = [element("li", named(one.sentence)) for one in sentences]
     return element("section", element("h2", "Why is it not running?"), element("ul", listed), class_="box")
+
+
+def _now(seen: Seen) -> Content:
+    if seen.job.state is not State.RUNNING:
+        return None
+    if seen.now is None:
+        told: Content = element("p", "It runs in another process, whose page can tell.", class_="empty")
+    else:
+        told = code_block(seen.now) if seen.now else element("p", "It is just beginning, or at its end.", class_="empty")
+    return element("section", element("h2", "Where is it now?"), told)
 
 
 def _facts(job: Job) -> Iterator[tuple[str, Content]]:

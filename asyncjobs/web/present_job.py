@@ -24,6 +24,7 @@ Of one job alone:
     runner          the id of the process that runs it, or ran it last
     error           with the traceback
     attempts        the last 20 that have ended: [{number, outcome, runner, started_at, ended_at, error}, ...], times also with _ms
+    now             where it is at this moment, as a traceback says it; null where it doesn't run in the process that answers
     why             why it is not running, in sentences: [{reason, sentence}, ...]; empty where it runs or has ended
 """
 
@@ -44,7 +45,7 @@ def presented_page(page: Page, now: int, redaction: Redaction) -> Fields:
     return {"jobs": [_brief(job, now, redaction) for job in page.jobs], "next": page.next}
 
 
-def presented_job(job: Job, why: Explanation | None, now: int, redaction: Redaction) -> Fields:
+def presented_job(job: Job, why: Explanation | None, whereabouts: str | None, now: int, redaction: Redaction) -> Fields:
     """All there is to say of one."""
     return {
         **_brief(job, now, redaction),
@@ -54,6 +55,7 @@ def presented_job(job: Job, why: Explanation | None, now: int, redaction: Redact
         "runner": job.runner,
         "error": _error(job.error, whole=True),
         "attempts": [_attempt(record) for record in job.attempts],
+        "now": whereabouts,
         "why": [{"reason": one.reason.value, "sentence": one.sentence} for one in obstacles(job, why)],
     }
 

@@ -81,6 +81,9 @@ class Source(Protocol):
     async def explain(self, id: str) -> Explanation | None:
         """Why it is not running. Raises as `stats`."""
 
+    def whereabouts(self, id: str) -> str | None:
+        """See `Jobs.whereabouts`. Costs some microseconds. Raises as `stats`."""
+
     async def retry(self, ids: Sequence[str]) -> Mapping[str, bool]:
         """See `Jobs`, as all verbs below. Raise as `stats`, and ConfigurationError or ArgumentError for what can't be."""
 

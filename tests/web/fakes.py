@@ -89,6 +89,7 @@ class FakeSource:
         self.answer: Snapshot | Exception = a_snapshot(a_queue()) if answer is None else answer
         self.jobs = jobs
         self.why: Explanation | None = None
+        self.here: dict[str, str] = {}  # where jobs are that run here
         self.next: str | None = None
         self.problems: Mapping[str, str] = {}
         self.started = started
@@ -130,6 +131,9 @@ class FakeSource:
     async def explain(self, id: str) -> Explanation | None:
         self._read()
         return self.why
+
+    def whereabouts(self, id: str) -> str | None:
+        return self.here.get(id)
 
     def call(self, *given: Any) -> None:
         if self.refuses is not None:

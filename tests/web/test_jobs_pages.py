@@ -25,7 +25,7 @@ BRIEF = {
     "started_at", "started_at_ms", "finished_at", "finished_at_ms", "expires_at", "expires_at_ms", "error", "key", "unique_key", "progress",
     "arguments",
 }  # fmt: skip
-WHOLE = BRIEF | {"meta", "result", "survives", "runner", "attempts", "why"}
+WHOLE = BRIEF | {"meta", "result", "survives", "runner", "attempts", "now", "why"}
 
 
 async def look(browse: Any, source: FakeSource, path: str, *, status: int = 200, **more: Any) -> Page:
@@ -172,6 +172,18 @@ async def test_a_job_that_waits_says_why(browse: Any) -> None:
     data = await read(browse, source, "/stats/job?id=a")
     assert data["why"][0] == {"reason": "queue paused", "sentence": "Queue 'mail' is paused."}
     assert (await read(browse, source, "/stats/job?id=b"))["why"] == []
+
+
+async def test_a_job_that_runs_here_says_where_it_is(browse: Any) -> None:
+    source = FakeSource(jobs=[a_job(id, state=State.RUNNING, started_at=AS_OF) for id in "abc"] + [a_job("d")])
+    source.here = {"a": 'File "crm.py", line 88, in push', "b": "", "d": "was put back meanwhile"}
+    page = await look(browse, source, "/stats/job?id=a")
+    assert page.by_tag["pre"][0] == 'File "crm.py", line 88, in push'
+    assert "just beginning, or at its end" in (await look(browse, source, "/stats/job?id=b")).text
+    assert "in another process" in (await look(browse, source, "/stats/job?id=c")).text
+    assert "Where is it now" not in (await look(browse, source, "/stats/job?id=d")).text
+    told = [(await read(browse, source, f"/stats/job?id={id}"))["now"] for id in "abcd"]
+    assert told == [source.here["a"], "", None, None]
 
 
 async def test_a_job_for_programs_has_the_names_that_are_promised(browse: Any) -> None:
