@@ -57,7 +57,7 @@ from asyncjobs.store.opening import open_store
 from asyncjobs.task import PLAIN, Call, Configured, Task
 from asyncjobs.unique import Unique
 from asyncjobs.version import VERSION
-from asyncjobs.vitals import FAILURES, LONGEST, Vitals, spans
+from asyncjobs.vitals import FAILURES, LONGEST, DeclaredTask, Vitals, spans
 from asyncjobs.web.auth import Auth
 from asyncjobs.web.opening import open_web
 
@@ -492,6 +492,10 @@ class Jobs:
             {queue: slots.stuck for queue, slots in runner.slot_stats().items()},
             runner.limits.over_all,
             self._max_waiting(runner),
+            {
+                task.name: DeclaredTask(task.queue, task.policy.max_attempts, task.policy.timeout, task.aliases)
+                for task in self._tasks.values()
+            },
             self.schedules.declared.keys(),
             runner.problems,
         )

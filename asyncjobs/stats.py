@@ -14,7 +14,7 @@ from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
 from asyncjobs.store.base import HISTORY_STEP, FailureGroup, HistoryBucket, Metric, QueueStats, RunnerStats
-from asyncjobs.vitals import HOUR, Vitals
+from asyncjobs.vitals import HOUR, DeclaredTask, Vitals
 
 
 @record
@@ -106,6 +106,26 @@ class ProcessSnapshot:
 
 
 @record
+class TaskSnapshot:
+    """One task. declared: as the code of this process has it, None where it has none of that name. alive: a living process knows it, as any name
+    that is its alias. unknown: jobs of it that are held since no living process that works their queue knows it. Of the last hour: started,
+    succeeded and failures are attempts, failed jobs that failed for good.
+    """
+
+    name: str
+    declared: DeclaredTask | None
+    alive: bool
+    pause: Pause | None
+    unknown: int
+    started: int
+    succeeded: int
+    failures: int
+    failed: int
+    wait: Durations
+    run: Durations
+
+
+@record
 class Snapshot:
     """`as_of` in ms. `problems`: part of this process's runner → what is wrong with it; healthy when there are none.
 
@@ -113,7 +133,7 @@ class Snapshot:
     not. paused_tasks: by name. unknown_tasks: how many jobs no living process
     knows, by the name of their task. findings: what `diagnose` has to say. failures: of the last
     vitals.FAILURES jobs that failed for good, the largest group first. longest: the vitals.LONGEST that run, the first
-    begun first.
+    begun first. tasks: in order of name.
     """
 
     as_of: int
@@ -129,6 +149,7 @@ class Snapshot:
     findings: Sequence[Finding] = ()
     failures: Sequence[FailureGroup] = ()
     longest: Sequence[Job] = ()
+    tasks: Sequence[TaskSnapshot] = ()
 
 
 def snapshot(vitals: Vitals, *, version: str, runner: str) -> Snapshot:
@@ -169,7 +190,42 @@ def snapshot(vitals: Vitals, *, version: str, runner: str) -> Snapshot:
         diagnose(vitals),
         vitals.failures,
         vitals.longest,
+        _tasks(vitals, recent, living),
     )
+
+
+def _tasks(vitals: Vitals, recent: Sequence[HistoryBucket], living: Sequence[RunnerStats]) -> list[TaskSnapshot]:
+    """All that somebody knows, or that something has happened to. Names that a task of this process had before count as its own."""
+    stats = vitals.stats
+    history: defaultdict[str, list[HistoryBucket]] = defaultdict(list)
+    for bucket in recent:
+        history[bucket.task].append(bucket)
+    alive = {name for one in living for name in one.info.tasks}
+    aliases = {alias for task in vitals.tasks.values() for alias in task.aliases}
+    names = {*vitals.tasks, *(alive - aliases), *history, *stats.paused_tasks, *stats.unknown_tasks}
+    return [
+        _task(
+            name,
+            vitals.tasks.get(name),
+            name in alive,
+            stats.paused_tasks.get(name),
+            stats.unknown_tasks.get(name, 0),
+            history[name],
+        )
+        for name in sorted(names)
+    ]
+
+
+def _task(
+    name: str, declared: DeclaredTask | None, alive: bool, pause: Pause | None, unknown: int, history: Sequence[HistoryBucket]
+) -> TaskSnapshot:
+    counts = Counter[Metric]()
+    for bucket in history:
+        counts.update(bucket.counts)
+    return TaskSnapshot(
+        name, declared, alive, pause, unknown, counts[Metric.STARTED], counts[Metric.SUCCEEDED], counts[Metric.FAILURES], counts[Metric.DEAD],
+        Durations.of(bucket.wait for bucket in history), Durations.of(bucket.run for bucket in history),
+    )  # fmt: skip
 
 
 def _queue(

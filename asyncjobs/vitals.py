@@ -25,11 +25,21 @@ def spans(now: int) -> Sequence[tuple[int, int]]:
 
 
 @record
+class DeclaredTask:
+    """A task as the code of this process has it. attempts: of a job; timeout: seconds an attempt may take, None for ever. aliases: other names."""
+
+    queue: str
+    attempts: int
+    timeout: float | None
+    aliases: Collection[str] = ()
+
+
+@record
 class Vitals:
     """history: of `spans`. failures: of the last FAILURES that failed for good. longest: the LONGEST that run, the first begun first.
 
     Of this process: stuck: queue → slots that jobs hold which ignore their cancellation. limits: of the queues that have some over all
-    processes. max_waiting: of those that have one. declared: names of the schedules that its code declares. problems: of its runner.
+    processes. max_waiting: of those that have one. tasks: that its code has, by name. declared: names of the schedules that its code declares. problems: of its runner.
     """
 
     stats: Stats
@@ -40,5 +50,6 @@ class Vitals:
     stuck: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[str, Limits] = field(default_factory=dict)
     max_waiting: Mapping[str, int] = field(default_factory=dict)
+    tasks: Mapping[str, DeclaredTask] = field(default_factory=dict)
     declared: Collection[str] = ()
     problems: Mapping[str, str] = field(default_factory=dict)

@@ -20,6 +20,7 @@ _ASKED = {
     "cancel-matching": "Cancel all that match? What waits never begins; what runs is asked to end.",
     "discard-matching": "Remove all that match, and what is known of them?",
     "pause": "Pause this queue, in every process and over restarts? What runs goes on; nothing new begins.",
+    "pause-task": "Pause this task, in every queue and process and over restarts? What runs goes on; nothing new of it begins.",
     "pause-schedule": "Pause this schedule, in every process and over restarts?",
     "limits": "Change the limits of this queue? What runs beyond them goes on.",
     "edit-schedule": "Change when this schedule fires?",
@@ -28,6 +29,7 @@ _PRESSED = {"limits": "Change", "edit-schedule": "Change"}  # what the button sa
 _WHY = ("why", "Why?")
 _INPUTS: Mapping[str, Sequence[tuple[str, str]]] = {  # what a question asks for: field, label
     "pause": [_WHY],
+    "pause-task": [_WHY],
     "pause-schedule": [_WHY],
     "limits": [
         ("limit", "At once, in each process"), ("global_limit", "At once, in all processes together"),

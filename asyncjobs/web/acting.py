@@ -136,6 +136,11 @@ async def _resume_task(source: Source, fields: Fields, by: Actor) -> int:
     return 1
 
 
+async def _pause_task(source: Source, fields: Fields, by: Actor) -> int:
+    await source.pause(task=fields["task"], by=by.name, why=fields.get("why", ""))
+    return 1
+
+
 async def _pause_schedule(source: Source, fields: Fields, by: Actor) -> int:
     await source.schedules.pause(fields["schedule"], by=by.name, why=fields.get("why", ""))
     return 1
@@ -212,6 +217,7 @@ VERBS: Mapping[str, Verb] = {
     "discard-matching": Verb(("state",), True, "Discard", "removed", _discard_matching, MATCHING),
     "pause": Verb(("queue",), True, "Pause", "paused", _pause),
     "resume": Verb(("queue",), False, "Resume", "resumed", _resume),
+    "pause-task": Verb(("task",), True, "Pause", "paused", _pause_task),
     "resume-task": Verb(("task",), False, "Resume", "resumed", _resume_task),
     "pause-schedule": Verb(("schedule",), True, "Pause", "paused", _pause_schedule),
     "resume-schedule": Verb(("schedule",), False, "Resume", "resumed", _resume_schedule),

@@ -22,13 +22,14 @@ class Section(StrEnum):
     JOBS = "stats/jobs"
     FAILURES = "stats/failures"
     QUEUES = "stats/queues"
+    TASKS = "stats/tasks"
     SCHEDULES = "stats/schedules"
     PROCESSES = "stats/processes"
     ACTS = "stats/acts"
 
 
 _SECTIONS = {
-    Section.OVERVIEW: "Overview", Section.JOBS: "Jobs", Section.FAILURES: "Failures", Section.QUEUES: "Queues",
+    Section.OVERVIEW: "Overview", Section.JOBS: "Jobs", Section.FAILURES: "Failures", Section.QUEUES: "Queues", Section.TASKS: "Tasks",
     Section.SCHEDULES: "Schedules", Section.PROCESSES: "Processes", Section.ACTS: "Done by hand",
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from asyncjobs.web.overview import OVERVIEW
 from asyncjobs.web.process_list import PROCESSES
 from asyncjobs.web.queue_pages import QUEUE, QUEUES
 from asyncjobs.web.schedule_list import SCHEDULES
+from asyncjobs.web.task_list import TASKS
 from asyncjobs.web.view import AnyView
 
 PAGES: Mapping[str, AnyView] = {
@@ -21,6 +22,7 @@ PAGES: Mapping[str, AnyView] = {
     "stats/failures": FAILURES,
     "stats/queues": QUEUES,
     "stats/queue": QUEUE,
+    "stats/tasks": TASKS,
     "stats/schedules": SCHEDULES,
     "stats/processes": PROCESSES,
     "stats/acts": ACT_LIST,

@@ -74,6 +74,8 @@ At `stats/queues`: queues, as above; at `stats/queue?name=`: one of them, with i
     words           its crontab line in words
     next_times      the next five times that it fires, or fewer
 
+At `stats/tasks` see present_task.
+
 At `stats/acts`: acts: [{at, at_ms, who, verb, target, count}, ...]: what was done by hand, newest first, to how many.
 
 Without numbers (status 403, 404, 405, 503): {"error": {"code", "message"}}, and with 503 also version, healthy, problems.
@@ -107,11 +109,11 @@ def presented(snapshot: Snapshot) -> Fields:
         **_numbers(total(snapshot.queues)),
         "queues": {queue.name: _queue(queue) for queue in snapshot.queues},
         "processes": [_process(process) for process in snapshot.processes],
-        "paused_tasks": {task: _pause(pause) for task, pause in snapshot.paused_tasks.items()},
+        "paused_tasks": {task: presented_pause(pause) for task, pause in snapshot.paused_tasks.items()},
         "unknown_tasks": dict(snapshot.unknown_tasks),
         "schedules": [_schedule(schedule, snapshot.undeclared) for schedule in snapshot.schedules],
         "version": snapshot.version,
-        **_as_of(snapshot),
+        **presented_as_of(snapshot),
         "healthy": snapshot.healthy,
         "problems": dict(snapshot.problems),
         "findings": [_finding(finding) for finding in snapshot.findings],
@@ -122,17 +124,22 @@ def presented(snapshot: Snapshot) -> Fields:
 
 def presented_queues(snapshot: Snapshot) -> Fields:
     """All of them."""
-    return {"queues": {queue.name: _queue(queue) for queue in snapshot.queues}, **_as_of(snapshot)}
+    return {"queues": {queue.name: _queue(queue) for queue in snapshot.queues}, **presented_as_of(snapshot)}
 
 
 def presented_queue(snapshot: Snapshot, queue: QueueSnapshot) -> Fields:
     """One, with what is wrong with it."""
     about = [finding for finding in snapshot.findings if finding.queue == queue.name]
-    return {"name": queue.name, **_queue(queue), "findings": [_finding(finding) for finding in about], **_as_of(snapshot)}
+    return {
+        "name": queue.name,
+        **_queue(queue),
+        "findings": [_finding(finding) for finding in about],
+        **presented_as_of(snapshot),
+    }
 
 
 def presented_failures(snapshot: Snapshot) -> Fields:
-    return {"groups": [_group(group) for group in snapshot.failures], **_as_of(snapshot)}
+    return {"groups": [_group(group) for group in snapshot.failures], **presented_as_of(snapshot)}
 
 
 def presented_schedules(snapshot: Snapshot) -> Fields:
@@ -146,13 +153,13 @@ def presented_schedules(snapshot: Snapshot) -> Fields:
             }
             for one in snapshot.schedules
         ],
-        **_as_of(snapshot),
+        **presented_as_of(snapshot),
     }
 
 
 def presented_processes(snapshot: Snapshot) -> Fields:
     return {
-        "processes": [_process(process) for process in snapshot.processes], "problems": dict(snapshot.problems), **_as_of(snapshot),
+        "processes": [_process(process) for process in snapshot.processes], "problems": dict(snapshot.problems), **presented_as_of(snapshot),
     }  # fmt: skip
 
 
@@ -168,8 +175,8 @@ def presented_past(past: Past | Unreadable) -> Fields:
             "range": past.span.name,
             "step": past.span.step,
             "steps": steps,
-            "wait": _durations(past.wait),
-            "run": _durations(past.run),
+            "wait": presented_durations(past.wait),
+            "run": presented_durations(past.run),
         }
     }
 
@@ -246,8 +253,8 @@ def _numbers(queue: QueueSnapshot) -> Fields:
         "held": queue.held,
         "slots": queue.slots,
         "latency": queue.latency,
-        "wait": _durations(queue.wait),
-        "run": _durations(queue.run),
+        "wait": presented_durations(queue.wait),
+        "run": presented_durations(queue.run),
         "minutes": [{"at_ms": one.at, "succeeded": one.succeeded, "failures": one.failures} for one in queue.minutes],
     }
 
@@ -257,7 +264,7 @@ def _queue(queue: QueueSnapshot) -> Fields:
     return {
         **_numbers(queue),
         "paused": queue.paused,
-        "pause": _pause(queue.pause),
+        "pause": presented_pause(queue.pause),
         "global_limit": queue.limits.at_once,
         "rate": None if rate is None else round(rate.per_second, 6),
         "burst": None if rate is None else rate.burst,
@@ -265,7 +272,7 @@ def _queue(queue: QueueSnapshot) -> Fields:
     }
 
 
-def _durations(durations: Durations) -> Fields:
+def presented_durations(durations: Durations) -> Fields:
     counts = accumulate(durations.histogram.get(bucket, 0) for bucket in range(len(BOUNDS) + 1))
     bounds = [*(bound / 1000 for bound in BOUNDS), None]
     return {
@@ -302,7 +309,7 @@ def _schedule(schedule: Schedule, undeclared: frozenset[str]) -> Fields:
         **_moment("last_at", schedule.last_at),
         "last_job": schedule.last_job,
         "fired": schedule.fired,
-        "paused": _pause(schedule.paused),
+        "paused": presented_pause(schedule.paused),
         "undeclared": schedule.name in undeclared,
     }
 
@@ -338,11 +345,11 @@ def _finding(finding: Finding) -> Fields:
     }
 
 
-def _pause(pause: Pause | None) -> Fields | None:
+def presented_pause(pause: Pause | None) -> Fields | None:
     return None if pause is None else {**_moment("since", pause.since), "by": pause.by, "why": pause.why}
 
 
-def _as_of(snapshot: Snapshot) -> Fields:
+def presented_as_of(snapshot: Snapshot) -> Fields:
     return _moment("as_of", snapshot.as_of)
 
 

@@ -149,6 +149,16 @@ def _resume(go: Go, site: Site) -> None:
     assert site.state_of_queue("mail").pause is None
 
 
+@does("pause-task")
+def _pause_task(go: Go, site: Site) -> None:
+    page, hands = go("stats/tasks")
+    hands.press(page.get_by_role("button", name="Pause task sync_crm"))
+    hands.press(page.get_by_role("button", name="Pause", exact=True))
+    said(page, "Pause: paused.")
+    expect(page.get_by_role("button", name="Resume task sync_crm")).to_be_visible()
+    assert "sync_crm" in site.do(site.jobs.stats()).paused_tasks
+
+
 @does("resume-task")
 def _resume_task(go: Go, site: Site) -> None:
     site.do(site.jobs.pause(task="sync_crm"))

@@ -67,6 +67,7 @@ STATES: dict[str, tuple[Callable[[Site], Any], str | Callable[[Site], str]]] = {
     "queues": (busy, "stats/queues"),
     "queue": (busy, "stats/queue?name=mail"),
     "queue-paused": (busy, "stats/queue?name=off"),
+    "tasks": (busy, "stats/tasks"),
     "schedules": (busy, "stats/schedules"),
     "processes": (busy, "stats/processes"),
     "acts": (busy, "stats/acts"),

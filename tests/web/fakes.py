@@ -11,8 +11,9 @@ from asyncjobs.explain import Explanation
 from asyncjobs.job import Job, NewJob, Policy, State
 from asyncjobs.queue import Limits, Queue
 from asyncjobs.schedule import Schedule
-from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
+from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot, TaskSnapshot
 from asyncjobs.store.base import Act, Cancellation, FailureGroup, HistoryBucket, Page
+from asyncjobs.vitals import DeclaredTask
 
 AS_OF = 1_795_548_031_042  # 24 November 2026, 19:20:31.042 UTC
 
@@ -80,6 +81,14 @@ def a_snapshot(*queues: QueueSnapshot, **facts: Any) -> Snapshot:
         "processes": (a_process(),),
     }  # fmt: skip
     return Snapshot(**{**given, **facts})
+
+
+def a_task(name: str = "send_email", **facts: Any) -> TaskSnapshot:
+    given: dict[str, Any] = {
+        "declared": DeclaredTask("mail", 8, 30.0), "alive": True, "pause": None, "unknown": 0, "started": 12, "succeeded": 9, "failures": 3,
+        "failed": 1, "wait": durations({2: 12}), "run": durations({5: 12}),
+    }  # fmt: skip
+    return TaskSnapshot(name, **{**given, **facts})
 
 
 class FakeSource:
@@ -156,8 +165,8 @@ class FakeSource:
         self.asked = more
         return FakeSelection(self, ("where", state, queue, task, error))
 
-    async def pause(self, queue: str, *, by: str, why: str) -> None:
-        self.call("pause", queue, by, why)
+    async def pause(self, queue: str | None = None, *, task: str | None = None, by: str, why: str) -> None:
+        self.call("pause", queue or task, by, why)
 
     async def resume(self, queue: str | None = None, *, task: str | None = None) -> None:
         self.call("resume", queue, task)

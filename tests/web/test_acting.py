@@ -46,7 +46,7 @@ CALLED: dict[str, tuple[Any, ...]] = {
     "retry-matching": ("where", "failed", "mail", "sync", "KeyError", "retry", 60.0),
     "cancel-matching": ("where", "failed", "mail", "sync", "KeyError", "cancel"),
     "discard-matching": ("where", "failed", "mail", "sync", "KeyError", "discard"),
-    "pause": ("pause", "mail", "ada", "a holiday"), "resume": ("resume", "mail", None), "resume-task": ("resume", None, "sync"),
+    "pause": ("pause", "mail", "ada", "a holiday"), "resume": ("resume", "mail", None), "pause-task": ("pause", "sync", "ada", "a holiday"), "resume-task": ("resume", None, "sync"),
     "pause-schedule": ("schedules.pause", "nightly", "ada", "a holiday"), "resume-schedule": ("schedules.resume", "nightly"),
     "limits": ("set_limits", "mail", Queue(4, rate="3/s", global_limit=9), True), "reset-limits": ("set_limits", "mail", None, False),
     "edit-schedule": ("schedules.edit", "nightly", {"cron": "@daily", "tz": "UTC", "jitter": 2.5}),
