@@ -23,6 +23,16 @@ def open_store(url: str | os.PathLike[str], clock: Clock) -> Store:
     return SQLiteStore(_path_in(text), clock=clock)
 
 
+def look_at(url: str | os.PathLike[str], clock: Clock) -> Store:
+    """A store, not open yet, that only reads what is there, and neither makes nor changes anything. Raises ConfigurationError."""
+    text = os.fspath(url)
+    if text == "memory:":
+        raise ConfigurationError("'memory:' is known to the process alone whose it is; give the path of a file")
+    from asyncjobs.store.sqlite.store import SQLiteStore
+
+    return SQLiteStore(_path_in(text), clock=clock, looks=True)
+
+
 def _path_in(url: str) -> str:
     """The path in `jobs.db`, `sqlite:///jobs.db` (relative) and `sqlite:////srv/jobs.db` (absolute)."""
     if url == ":memory:":

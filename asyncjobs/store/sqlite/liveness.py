@@ -152,7 +152,8 @@ class Liveness:
         if str(path) in _held_here:  # where locks are the process's, opening and closing the file would drop ours
             return True
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            # To ask who holds a lock wants no right to write; to try it does.
+            descriptor = os.open(path, (os.O_RDWR if _GET is None else os.O_RDONLY) | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         except OSError:  # another user's, or too many open files: no proof of death

@@ -45,6 +45,19 @@ def prepare(path: str) -> None:
         raise StoreMismatch(f"{folder} may not be written by this user (uid {os.getuid()}), but SQLite keeps files beside {path}")
 
 
+def check_there(path: str) -> None:
+    """For who only reads it. Makes nothing. Raises StoreMismatch, StoreUnavailable."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError as error:
+        raise StoreMismatch(f"{path} is not there, and was not made; give the file that an app keeps its jobs in") from error
+    except OSError as error:
+        raise refused(error, f"{path} can't be looked at ({error.strerror}); check the owner and mode of its folders") from error
+    _check_kind(path, found)
+    if not os.access(path, os.R_OK):
+        raise StoreMismatch(f"{path} may not be read by this user (uid {os.getuid()}); check its owner and mode")
+
+
 def _check_kind(path: str, found: os.stat_result) -> None:
     """One file with one name, in a folder that it shares with its log."""
     if stat.S_ISDIR(found.st_mode):

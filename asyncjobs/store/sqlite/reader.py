@@ -135,25 +135,29 @@ class SQLiteReader:
         if not self._open:
             raise StoreClosed
 
-        def within_deadline(connection: sqlite3.Connection) -> V:
+        def look(connection: sqlite3.Connection) -> V:
             if not self._files.all_stand:
                 raise self._files.loss(rescued=False)
-            if bounded:
-                give_up = self._clock.monotonic() + self.deadline
-                connection.set_progress_handler(lambda: int(self._clock.monotonic() > give_up), CHECK_EVERY)
-            cursor = connection.cursor()
-            cursor.execute("BEGIN")
-            try:
-                return function(cursor)
-            finally:
-                connection.set_progress_handler(None, 0)
-                if connection.in_transaction:
-                    cursor.execute("COMMIT")
+            return self.in_one_transaction(connection, function, bounded)
 
         try:
-            return await self._hopper.call(within_deadline)
+            return await self._hopper.call(look)
         except sqlite3.Error as error:
             raise unavailable(error, self._path) from error
+
+    def in_one_transaction(self, connection: sqlite3.Connection, function: Callable[[sqlite3.Cursor], V], bounded: bool) -> V:
+        """What this function finds, within the deadline; on the connection's thread. sqlite3 errors come through."""
+        if bounded:
+            give_up = self._clock.monotonic() + self.deadline
+            connection.set_progress_handler(lambda: int(self._clock.monotonic() > give_up), CHECK_EVERY)
+        cursor = connection.cursor()
+        cursor.execute("BEGIN")
+        try:
+            return function(cursor)
+        finally:
+            connection.set_progress_handler(None, 0)
+            if connection.in_transaction:
+                cursor.execute("COMMIT")
 
 
 _PRAGMAS = ("query_only = 1", "busy_timeout = 5000", "wal_autocheckpoint = 0", "trusted_schema = 0", "temp_store = MEMORY")

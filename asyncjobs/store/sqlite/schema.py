@@ -198,6 +198,18 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
         raise
 
 
+def check_current(connection: sqlite3.Connection, path: str) -> None:
+    """For who only reads it: raises StoreMismatch unless this file has the tables as this version knows them."""
+    version = _check(connection, path)
+    if version == 0:
+        raise StoreMismatch(f"{path} is empty: no app has kept jobs in it yet")
+    if version < VERSION:
+        raise StoreMismatch(
+            f"{path} has schema {version}, made by an older asyncjobs; this one reads {VERSION}, and changes no file that it only looks at. "
+            "Look with the asyncjobs that its app has; an app that has this one migrates the file when it starts."
+        )
+
+
 def _check(connection: sqlite3.Connection, path: str) -> int:
     """The schema version of a file that may become, or is, ours."""
     connection.execute("BEGIN")  # one moment for all three: another process may be migrating the file

@@ -40,6 +40,7 @@ from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.accepted import Accepted
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable, refused
 from asyncjobs.store.sqlite.liveness import Liveness, Process
+from asyncjobs.store.sqlite.looking import Looker
 from asyncjobs.store.sqlite.reader import SQLiteReader
 from asyncjobs.store.sqlite.rows import (
     askable,
@@ -63,7 +64,8 @@ OPEN_RETRY = 0.02  # seconds; SQLite doesn't wait for its busy timeout when a fi
 class SQLiteStore:
     """One process's handle on a database file. Cheap to build; nothing is touched before open()."""
 
-    def __init__(self, path: str | os.PathLike[str], *, clock: Clock | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, clock: Clock | None = None, looks: bool = False) -> None:
+        """looks: it only reads what is there, and changes nothing (see `Looker`); verbs that write raise StoreClosed."""
         self.path = place.resolved(path)
         self._clock: Clock = SystemClock() if clock is None else clock
         self._liveness = Liveness(Path(self.path + ".runners"))
@@ -71,7 +73,12 @@ class SQLiteStore:
         self._gate = Gate(self._liveness, self._clock)
         self._writer: Writer | None = None  # while open
         self._closing: asyncio.Task[None] | None = None  # while it closes; written by close()
-        self._reader = SQLiteReader(self.path, f"file:{schema.quoted(self.path)}?mode=ro", self._clock)
+        self._looks = looks
+        self._reader = (
+            Looker(self.path, self._clock)
+            if looks
+            else SQLiteReader(self.path, f"file:{schema.quoted(self.path)}?mode=ro", self._clock)
+        )
         self._timetable = SQLiteTimetable(self._writing, self._reader)
         self._floor = 0  # the least token of this generation; written by open()
         self._latest_now = (
@@ -91,6 +98,9 @@ class SQLiteStore:
     # --- life
 
     async def open(self) -> None:
+        if self._looks:
+            await self._reader.open()
+            return
         if self._closing is not None:
             await asyncio.shield(self._closing)
         if self._writer is not None:
@@ -136,6 +146,8 @@ class SQLiteStore:
         self._latest_now = max([latest or 0, *inserted])
 
     async def close(self) -> None:
+        if self._looks:
+            await self._reader.close()
         writer, self._writer = self._writer, None
         if writer is not None:
             self._closing = spawn(self._close(writer), name="asyncjobs store closing")

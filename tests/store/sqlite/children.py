@@ -179,10 +179,7 @@ async def _nobody(path: str, warm: str) -> None:
     store = SQLiteStore(warm)  # imports everything: the interpreter itself may be out of reach afterwards
     await store.open()
     await store.close()
-    if os.getuid() == 0:
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
+    _become_nobody()
     try:
         await SQLiteStore(path).open()
     except Exception as error:
@@ -191,6 +188,32 @@ async def _nobody(path: str, warm: str) -> None:
         _say(["", ""])
 
 
+def _become_nobody() -> None:
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+
+async def _looker(path: str, warm: str) -> None:
+    """Look as such a user; tell the error, or how many jobs are queued and which runners live."""
+    from asyncjobs.store.sqlite.store import SQLiteStore
+    from tests.store import acts
+
+    own = SQLiteStore(warm)
+    await own.open()
+    await own.close()
+    _become_nobody()
+    store = SQLiteStore(path, looks=True)
+    try:
+        await store.open()
+        stats = await store.stats(now=acts.NOW)
+    except Exception as error:
+        _say([type(error).__name__, str(error)])
+    else:
+        _say([stats.queues["default"].waiting, {one.info.id: one.alive for one in stats.runners}])
+
+
 if __name__ == "__main__":
     path, mode, *words = sys.argv[1:]
-    asyncio.run({"runner": _runner, "work": _work, "open": _open, "nobody": _nobody}[mode](path, *words))
+    asyncio.run({"runner": _runner, "work": _work, "open": _open, "nobody": _nobody, "looker": _looker}[mode](path, *words))
