@@ -498,6 +498,7 @@ class Jobs:
             },
             self.schedules.declared.keys(),
             runner.problems,
+            self._queues.keys(),
         )
 
     def _max_waiting(self, runner: Runner) -> dict[str, int]:

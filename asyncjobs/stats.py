@@ -56,7 +56,8 @@ class QueueSnapshot:
 
     waiting: due, not yet begun. scheduled: due later, retries among them. retrying: of both, those with a failed attempt
     behind them. held: not claimable for a reason of their own (no living process that works the queue knows the task, the task is paused,
-    others of the key come first, or it must run alone). limits: over all processes, as this one has them, as max_waiting. slots: of all living processes together. waiting_more, scheduled_more: there are more than the number says.
+    others of the key come first, or it must run alone). limits: over all processes, as this one has them, as max_waiting; not configured: they
+    aren't known, for the code of this process has no such queue. slots: of all living processes together. waiting_more, scheduled_more: there are more than the number says.
     processed = succeeded + failures: attempts that ended by themselves, since the store was made. failed: jobs that
     failed for good. latency: seconds that the longest-waiting due job has waited. wait: from due to start. run: of attempts.
     minutes: of the last hour, oldest first, the last one still going on.
@@ -84,6 +85,7 @@ class QueueSnapshot:
     run: Durations
     max_waiting: int | None = None
     minutes: Sequence[Minute] = ()
+    configured: bool = True
 
     @property
     def paused(self) -> bool:
@@ -133,7 +135,7 @@ class Snapshot:
     not. paused_tasks: by name. unknown_tasks: how many jobs no living process
     knows, by the name of their task. findings: what `diagnose` has to say. failures: of the last
     vitals.FAILURES jobs that failed for good, the largest group first. longest: the vitals.LONGEST that run, the first
-    begun first. tasks: in order of name.
+    begun first. tasks: in order of name. file: which one this is of, where no app shows it.
     """
 
     as_of: int
@@ -150,10 +152,11 @@ class Snapshot:
     failures: Sequence[FailureGroup] = ()
     longest: Sequence[Job] = ()
     tasks: Sequence[TaskSnapshot] = ()
+    file: str | None = None
 
 
-def snapshot(vitals: Vitals, *, version: str, runner: str) -> Snapshot:
-    """Put the store's numbers into words. `runner` is this process's."""
+def snapshot(vitals: Vitals, *, version: str, runner: str, file: str | None = None) -> Snapshot:
+    """Put the store's numbers into words. `runner` is this process's; "" where it has none."""
     stats, schedules = vitals.stats, vitals.schedules
     living = [one for one in stats.runners if one.alive]
     recent = [bucket for bucket in vitals.history if bucket.at >= stats.as_of - HOUR]
@@ -166,6 +169,7 @@ def snapshot(vitals: Vitals, *, version: str, runner: str) -> Snapshot:
             vitals.limits.get(name, Limits()),
             vitals.max_waiting.get(name),
             stats.as_of,
+            vitals.configured is None or name in vitals.configured,
         )
         for name, queue in sorted(stats.queues.items())
     ]
@@ -191,6 +195,7 @@ def snapshot(vitals: Vitals, *, version: str, runner: str) -> Snapshot:
         vitals.failures,
         vitals.longest,
         _tasks(vitals, recent, living),
+        file,
     )
 
 
@@ -236,6 +241,7 @@ def _queue(
     limits: Limits,
     max_waiting: int | None,
     as_of: int,
+    configured: bool,
 ) -> QueueSnapshot:
     totals = queue.totals
     succeeded, failures = totals.get(Metric.SUCCEEDED, 0), totals.get(Metric.FAILURES, 0)
@@ -262,6 +268,7 @@ def _queue(
         run=Durations.of(bucket.run for bucket in history),
         max_waiting=max_waiting,
         minutes=ended_in(history, as_of, HOUR),
+        configured=configured,
     )
 
 

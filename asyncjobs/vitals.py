@@ -39,7 +39,8 @@ class Vitals:
     """history: of `spans`. failures: of the last FAILURES that failed for good. longest: the LONGEST that run, the first begun first.
 
     Of this process: stuck: queue → slots that jobs hold which ignore their cancellation. limits: of the queues that have some over all
-    processes. max_waiting: of those that have one. tasks: that its code has, by name. declared: names of the schedules that its code declares. problems: of its runner.
+    processes. max_waiting: of those that have one. configured: its queues, of which these two are known; None: all that there are. tasks: that
+    its code has, by name. declared: names of the schedules that its code declares. problems: of its runner.
     """
 
     stats: Stats
@@ -53,3 +54,4 @@ class Vitals:
     tasks: Mapping[str, DeclaredTask] = field(default_factory=dict)
     declared: Collection[str] = ()
     problems: Mapping[str, str] = field(default_factory=dict)
+    configured: Collection[str] | None = None

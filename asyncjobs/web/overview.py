@@ -27,6 +27,7 @@ from asyncjobs.web.layout import (
 )
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import presented, presented_past, total
+from asyncjobs.web.process_table import taken_over
 from asyncjobs.web.queue_figures import charts, headline
 from asyncjobs.web.queue_table import (
     SEVERITY_SHAPES,
@@ -65,7 +66,7 @@ def _page(snapshot: Snapshot, visit: Visit) -> str:
         place,
         TITLE,
         _as_of(snapshot, place),
-        _banner(visitor),
+        _banner(visitor) if snapshot.file is None else _apart(snapshot.file, place),
         _attention(snapshot),
         _queues(snapshot, visit),
         failure_table(snapshot, place, GROUPS),
@@ -104,6 +105,16 @@ def _banner(visitor: Visitor) -> Content:
         "p",
         "Shown without a login, because you look from this machine; everyone else is refused. To let others in: ",
         element("code", MOUNT_LINE),
+        class_="banner",
+    )
+
+
+def _apart(file: str, place: Place) -> Markup:
+    acts = "What is done here, its processes find within seconds." if place.acts else "Nothing can be changed here."
+    return element(
+        "p",
+        element("code", named(file)),
+        f", seen from outside of its app: this page's own process works no queue, and knows no code. {acts}",
         class_="banner",
     )
 
@@ -183,7 +194,7 @@ def _processes(processes: Sequence[ProcessSnapshot], place: Place) -> Markup:
     alive = sum(process.alive for process in processes)
     gone = len(processes) - alive
     told = f"{counted(alive, 'process works', 'processes work')} this store" + (
-        f"; {count(gone)} gone, whose jobs are taken over" if gone else ""
+        f"; {count(gone)} gone, whose jobs {taken_over(processes)}" if gone else ""
     )
     return element("p", place.link(Section.PROCESSES, told), class_="turn")
 

@@ -36,6 +36,7 @@ In each value of `queues` also:
     rate            how many may start in a second, in all processes together; null without such a limit
     burst           how many of these may start at once after a quiet time; null without a rate
     max_waiting     how many may be queued before more are refused; null without such a limit
+    configured      false: the code of the process that answers has no such queue, so its limits, the four above, are not known
     pause           null, or when, by whom and why it was paused: {since, since_ms, by, why}
 
 At the top level also:
@@ -51,6 +52,7 @@ At the top level also:
                     {since, since_ms, by, why}; undeclared: true: some code has declared it, and that of this process does not, so it does
                     not fire here
     version         of asyncjobs, in the process that answers
+    file            null; which file this is of, where no app answers, but a page that stands alone
     as_of           when the numbers were read, ISO 8601, UTC; at most a second ago
     as_of_ms        the same in milliseconds since the epoch
     healthy         true: nothing is wrong with the runner of the process that answers
@@ -113,6 +115,7 @@ def presented(snapshot: Snapshot) -> Fields:
         "unknown_tasks": dict(snapshot.unknown_tasks),
         "schedules": [_schedule(schedule, snapshot.undeclared) for schedule in snapshot.schedules],
         "version": snapshot.version,
+        "file": snapshot.file,
         **presented_as_of(snapshot),
         "healthy": snapshot.healthy,
         "problems": dict(snapshot.problems),
@@ -269,6 +272,7 @@ def _queue(queue: QueueSnapshot) -> Fields:
         "rate": None if rate is None else round(rate.per_second, 6),
         "burst": None if rate is None else rate.burst,
         "max_waiting": queue.max_waiting,
+        "configured": queue.configured,
     }
 
 

@@ -19,7 +19,9 @@ def process_table(processes: Sequence[ProcessSnapshot]) -> Markup:
             "tr",
             element("th", named(f"{process.host}:{process.pid}"), " (this one)" if process.this else None, scope="row"),
             element(
-                "td", "● alive" if process.alive else "✕ gone; its jobs are taken over", class_=None if process.alive else "warn"
+                "td",
+                "● alive" if process.alive else f"✕ gone; its jobs {taken_over(processes)}",
+                class_=None if process.alive else "warn",
             ),
             element("td", _taken(process)),
             element("td", moment(process.started_at, NOTHING)),
@@ -28,6 +30,11 @@ def process_table(processes: Sequence[ProcessSnapshot]) -> Markup:
         for process in processes
     ]
     return table_of("On this store", heads, rows)
+
+
+def taken_over(processes: Sequence[ProcessSnapshot]) -> str:
+    """What becomes of the jobs that dead ones ran."""
+    return "are taken over" if any(one.alive for one in processes) else "go on when the app starts again"
 
 
 def _taken(process: ProcessSnapshot) -> Content:

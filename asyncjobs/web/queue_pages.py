@@ -56,9 +56,12 @@ def _asked_for(snapshot: Snapshot, visit: Visit) -> QueueSnapshot:
 
 
 def _facts(queue: QueueSnapshot) -> Iterator[tuple[str, Content]]:
-    yield "At once in all processes", "any number" if queue.limits.at_once is None else count(queue.limits.at_once)
-    yield "Rate", "none" if queue.limits.rate is None else f"{queue.limits.rate}"
-    yield "Queued at most", "any number" if queue.max_waiting is None else count(queue.max_waiting)
+    if queue.configured:
+        yield "At once in all processes", "any number" if queue.limits.at_once is None else count(queue.limits.at_once)
+        yield "Rate", "none" if queue.limits.rate is None else f"{queue.limits.rate}"
+        yield "Queued at most", "any number" if queue.max_waiting is None else count(queue.max_waiting)
+    else:
+        yield "Limits", "not known here: the code of this page's process has no such queue"
     yield "Succeeded, ever", count(queue.succeeded)
     yield "Failures, ever", count(queue.failures)
     yield "Cancelled, ever", count(queue.cancelled)

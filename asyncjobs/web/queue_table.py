@@ -85,7 +85,7 @@ def finding_line(finding: Finding) -> Markup:
 
 def queue_buttons(queue: QueueSnapshot, place: Place) -> Iterator[Content]:
     if queue.name:
-        for verb in ("limits", "resume" if queue.pause else "pause"):
+        for verb in (*(["limits"] if queue.configured else []), "resume" if queue.pause else "pause"):
             yield button(place, verb, f"queue {queue.name}", queue=queue.name)
 
 

@@ -38,6 +38,7 @@ TOP = NUMBERS | {
     "paused_tasks",
     "unknown_tasks",
     "version",
+    "file",
     "as_of",
     "as_of_ms",
     "healthy",
@@ -72,7 +73,15 @@ async def test_the_names_are_those_that_are_promised(browse: Any) -> None:
     data = await read(browse, FakeSource(a_snapshot(MAIL, WEB)))
     assert set(data) == TOP
     assert set(data["queues"]) == {"mail", "web"}
-    assert set(data["queues"]["mail"]) == NUMBERS | {"paused", "pause", "global_limit", "rate", "burst", "max_waiting"}
+    assert set(data["queues"]["mail"]) == NUMBERS | {
+        "paused",
+        "pause",
+        "global_limit",
+        "rate",
+        "burst",
+        "max_waiting",
+        "configured",
+    }
     assert set(data["wait"]) == set(data["queues"]["mail"]["run"]) == DURATIONS
     assert set(data["processes"][0]) == PROCESS
 
@@ -81,7 +90,7 @@ async def test_the_names_are_those_that_are_promised(browse: Any) -> None:
     "name",
     sorted(
         TOP
-        | {"paused"}
+        | {"paused", "configured"}
         | DURATIONS
         | PROCESS
         | SCHEDULE
@@ -102,7 +111,7 @@ async def test_a_queue_shows_every_number_of_its_snapshot(browse: Any) -> None:
         "waiting": 10_000, "waiting_more": True, "busy": 3, "scheduled": 40, "scheduled_more": False, "retries": 7, "held": 2,
         "slots": 5, "latency": 372.1, "paused": True,
         "pause": {"since": "2026-11-24T19:20:31.042Z", "since_ms": AS_OF, "by": "ada", "why": ""},
-        "global_limit": 3, "rate": 10.0, "burst": 1, "max_waiting": 500,
+        "global_limit": 3, "rate": 10.0, "burst": 1, "max_waiting": 500, "configured": True,
     }  # fmt: skip
 
 

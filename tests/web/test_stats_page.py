@@ -198,6 +198,39 @@ async def test_how_many_processes_there_are_leads_to_their_page(browse: Any) -> 
     )
 
 
+async def test_where_no_process_lives_the_jobs_of_dead_ones_go_on_with_the_next(browse: Any) -> None:
+    source = FakeSource(a_snapshot(a_queue(), processes=(a_process(alive=False),)))
+    page = await look(browse, source)
+    assert "0 processes work this store; 1 gone, whose jobs go on when the app starts again" in page.by_tag["a"]
+    assert "✕ gone; its jobs go on when the app starts again" in (await look(browse, source, "/stats/processes")).by_tag["td"]
+
+
+async def test_a_page_that_stands_alone_says_of_which_file_it_is_and_that_it_knows_no_code(browse: Any) -> None:
+    source = FakeSource(a_snapshot(a_queue("mail", configured=False), file="/srv/<jobs>.db"))
+    page = await look(browse, source)
+    [banner] = [text for text in page.by_tag["p"] if "/srv/<jobs>.db" in text]
+    assert banner.endswith("this page's own process works no queue, and knows no code. Nothing can be changed here.")
+    assert "without a login" not in page.text
+    assert "What is done here, its processes find" in (await look(browse, source, auth=lambda request: "act")).text
+
+
+async def test_of_a_queue_that_the_code_does_not_have_no_limits_are_told_or_changed(browse: Any) -> None:
+    def source(configured: bool) -> FakeSource:
+        return FakeSource(a_snapshot(a_queue("mail", configured=configured)))
+
+    def buttons(page: Page) -> list[str | None]:
+        return [given.get("aria-label") for tag, given in page.tags if tag == "button"]
+
+    path, auth = "/stats/queue?name=mail", lambda request: "act"
+    page = await look(browse, source(False), path, auth=auth)
+    assert "not known here: the code of this page's process has no such queue" in page.by_tag["dd"]
+    assert "any number" not in page.by_tag["dd"]
+    assert buttons(page) == ["Pause queue mail"]
+    page = await look(browse, source(True), path, auth=auth)
+    assert "any number" in page.by_tag["dd"]
+    assert buttons(page) == ["Limits queue mail", "Pause queue mail"]
+
+
 async def test_limits_over_all_processes_are_shown(browse: Any) -> None:
     queue = a_queue("mail", limits=Limits(3, Rate.of("100/min")), max_waiting=500)
     page = await look(browse, FakeSource(a_snapshot(queue)))

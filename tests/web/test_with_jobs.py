@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from asyncjobs import Jobs, Pause, Queue, Retry, State
@@ -75,3 +76,16 @@ async def test_what_fails_is_seen_put_back_and_written_down(browse: Any) -> None
         ]  # fmt: skip
         assert {one.who for one in await jobs.acts()} == {"ada"}
         assert (await jobs.list(state="queued")).jobs == []
+
+
+async def test_queues_that_the_code_no_longer_has_are_told_apart(tmp_path: Path) -> None:
+    before, now = Jobs(tmp_path / "jobs.db", queues={"old": 1, "mail": 1}), Jobs(tmp_path / "jobs.db", queues={"mail": 1})
+
+    @before.task(queue="old", name="send")
+    async def send() -> None: ...
+
+    async with before.running(work=()):
+        await send.enqueue()
+    async with now.running():
+        queues = (await now.stats()).queues
+    assert {queue.name: queue.configured for queue in queues} == {"old": False, "mail": True}
