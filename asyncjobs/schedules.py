@@ -11,10 +11,10 @@ from asyncjobs.clock import Clock
 from asyncjobs.cron import Cron, Every
 from asyncjobs.errors import ArgumentError, ConfigurationError, UnknownSchedule
 from asyncjobs.handle import JobHandle
+from asyncjobs.hearer import Hearer
 from asyncjobs.job import NewJob
 from asyncjobs.names import check_name
 from asyncjobs.pause import Pause, checked_said
-from asyncjobs.runner.runner import Runner
 from asyncjobs.schedule import CatchUp, Overlap, Schedule, declaration
 from asyncjobs.store.timetable import Timetable
 from asyncjobs.task import AnyCall, Call
@@ -31,7 +31,7 @@ class Schedules:
         timetable: Callable[[], Timetable],
         clock: Clock,
         *,
-        living: Callable[[], Runner],
+        living: Callable[[], Hearer],
         template: Callable[[AnyCall], NewJob],
         enqueue: Callable[[NewJob], Coroutine[Any, Any, JobHandle[Any]]],
     ) -> None:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from asyncjobs.clock import Clock
 from asyncjobs.errors import ConfigurationError
+from asyncjobs.hearer import Hearer
 from asyncjobs.job import Only, State
 from asyncjobs.registry import AnyTask
 from asyncjobs.runner.failure import type_name
-from asyncjobs.runner.runner import Runner
 from asyncjobs.store.base import Cancellation, JobQuery, Store
 from asyncjobs.task import Task, checked_at
 
@@ -62,7 +62,7 @@ class Selection:
         self,
         store: Store,
         clock: Clock,
-        living: Callable[[], Runner],
+        living: Callable[[], Hearer],
         query: JobQuery,
         only: Only | None,
         told: Callable[[str], None],
