@@ -61,9 +61,8 @@ class Outsider:
     async def __aenter__(self) -> Outsider:
         """Raises StoreMismatch for what is no file of this version's, or not there; StoreUnavailable."""
         await self._looking.open()
-        if (
-            self._acts
-        ):  # looked at before: to open it for writing would make a file that is missing, and migrate one that is older
+        if self._acts:
+            # Not before the look: opening it to write would make a file that is missing, and migrate one that is older.
             await self._looking.close()
             await self._store.open()
         self.started = True

@@ -123,6 +123,8 @@ def _attention(snapshot: Snapshot) -> Markup:
     """What is wrong, in words; or that nothing is, and how one can tell."""
     findings = snapshot.findings
     if not findings:
+        if not any(process.alive and process.slots for process in snapshot.processes):
+            return element("p", "○ Nothing waits, and no process works a queue now.", _pace(snapshot))
         return element("p", element("span", "●", class_="ok", aria_hidden="true"), " Everything is keeping up.", _pace(snapshot))
     listed = [finding_line(one) for one in findings]
     worst = Severity.BAD if any(one.severity is Severity.BAD for one in findings) else Severity.WARN

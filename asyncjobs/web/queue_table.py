@@ -92,6 +92,8 @@ def queue_buttons(queue: QueueSnapshot, place: Place) -> Iterator[Content]:
 def _state(queue: QueueSnapshot, finding: Finding | None) -> Content:
     if queue.pause:
         return element("span", "❚❚ paused", class_="muted")
+    if finding is None and not queue.slots:  # what runs in it is a dead process's
+        return element("span", "○ not worked", class_="muted")
     if finding is None:
         busy = queue.running or queue.waiting
         return element("span", "● keeping up", class_="ok") if busy else element("span", "○ idle", class_="muted")

@@ -188,6 +188,15 @@ async def test_while_all_is_well_the_page_says_so_and_by_what_it_tells(browse: A
     assert [page.title] == page.by_tag["h1"] == ["Background jobs"]
 
 
+async def test_where_nobody_works_nothing_is_said_to_keep_up(browse: Any) -> None:
+    for processes in [], [a_process(alive=False)], [a_process(slots={})]:
+        queue = a_queue(wait=durations(), run=durations(), slots=0, running=1)
+        page = await look(browse, FakeSource(a_snapshot(queue, processes=processes)))
+        assert "○ not worked" in page.by_tag["td"]
+        assert "○ Nothing waits, and no process works a queue now." in page.by_tag["p"]
+        assert "keeping up" not in page.text
+
+
 async def test_how_many_processes_there_are_leads_to_their_page(browse: Any) -> None:
     gone = a_process(pid=99, this=False, alive=False)
     page = await look(browse, FakeSource(a_snapshot(a_queue(), processes=(a_process(), gone))))
