@@ -27,6 +27,7 @@ MANY_FAIL = 0.3  # of the starts
 ENOUGH = 20  # starts that a share is told of
 SLOW = 1.5  # times as long, or as many, as a day before
 LATE_START = 60.0  # seconds that the oldest has waited
+BLOCKED = 1.0  # seconds that an event loop is late
 BEHIND = 30.0  # likewise, from which on a queue falls behind
 
 
@@ -42,6 +43,7 @@ class Rule(StrEnum):
     UNKNOWN_TASK = "unknown task"
     TASK_PAUSED = "task paused"
     SCHEDULE_MISSED = "schedule missed"
+    LOOP_BLOCKED = "loop blocked"
     QUEUE_PAUSED = "queue paused"
     NO_WORKER = "no worker"
     FULL = "full"
@@ -73,6 +75,7 @@ def diagnose(vitals: Vitals) -> list[Finding]:
         *_unknown_tasks(vitals.stats),
         *_paused_tasks(vitals.stats),
         *_missed(vitals),
+        *_blocked(vitals.stats),
     ]
     for name, queue in vitals.stats.queues.items():
         first = next(_of_queue(_Queue(name, queue, vitals)), None)
@@ -104,6 +107,21 @@ def _missed(vitals: Vitals) -> Iterator[Finding]:
                 None,
                 f"Schedule {schedule.name} was due at {_at(schedule.next_at)} and was not fired: no process that knows it works a queue.",
                 {"schedule": schedule.name, "late": late / 1000},
+            )
+
+
+def _blocked(stats: Stats) -> Iterator[Finding]:
+    for runner in stats.runners:
+        condition = runner.condition
+        if runner.alive and condition is not None and condition.lag > BLOCKED:
+            process = f"{runner.info.host}:{runner.info.pid}"
+            yield Finding(
+                Rule.LOOP_BLOCKED,
+                Severity.WARN,
+                None,
+                f"The event loop of {process} came {_seconds(condition.lag)} late: something blocks it, which its log names. Blocking work belongs in a "
+                "`def` task.",
+                {"process": process, "lag": condition.lag},
             )
 
 

@@ -13,7 +13,7 @@ from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
-from asyncjobs.store.base import HISTORY_STEP, FailureGroup, HistoryBucket, Metric, QueueStats, RunnerStats
+from asyncjobs.store.base import HISTORY_STEP, Condition, FailureGroup, HistoryBucket, Metric, QueueStats, RunnerStats
 from asyncjobs.vitals import HOUR, DeclaredTask, Vitals
 
 
@@ -94,7 +94,7 @@ class QueueSnapshot:
 
 @record
 class ProcessSnapshot:
-    """One started Jobs somewhere. `busy` and `slots` by queue."""
+    """One started Jobs somewhere. `busy` and `slots` by queue. condition: as it reported last, some ten seconds ago at most while it lives."""
 
     id: str
     pid: int
@@ -105,6 +105,7 @@ class ProcessSnapshot:
     this: bool
     slots: Mapping[str, int]
     busy: Mapping[str, int]
+    condition: Condition | None = None
 
 
 @record
@@ -177,6 +178,7 @@ def snapshot(vitals: Vitals, *, version: str, runner: str, file: str | None = No
         ProcessSnapshot(
             id=one.info.id, pid=one.info.pid, host=one.info.host, version=one.info.version, started_at=one.info.started_at,
             alive=one.alive, this=one.info.id == runner, slots=one.info.queues, busy=one.running,
+            condition=one.condition,
         )
         for one in stats.runners
     ]  # fmt: skip

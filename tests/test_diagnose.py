@@ -16,7 +16,7 @@ from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.schedule import Schedule
-from asyncjobs.store.base import HistoryBucket, Metric, QueueStats, RunnerInfo, RunnerStats, Stats
+from asyncjobs.store.base import Condition, HistoryBucket, Metric, QueueStats, RunnerInfo, RunnerStats, Stats
 from asyncjobs.vitals import DAY, Vitals
 from tests.fakes import FakeClock, settled
 
@@ -272,3 +272,17 @@ async def test_jobs_diagnoses_itself() -> None:
 def test_every_rule_has_a_test(rule: Rule) -> None:
     with open(__file__) as file:
         assert f"Rule.{rule.name}" in file.read()
+
+
+def test_an_event_loop_that_comes_late() -> None:
+    healthy = vitals()
+
+    def late(lag: float, *, alive: bool = True) -> Vitals:
+        runner = replace(healthy.stats.runners[0], condition=Condition(NOW, lag, 48_000_000, "3.13.0"), alive=alive)
+        return replace(healthy, stats=replace(healthy.stats, runners=[runner]))
+
+    assert only(diagnose(late(3.14)), Rule.LOOP_BLOCKED) == (
+        "The event loop of h:1 came 3.1 s late: something blocks it, which its log names. Blocking work belongs in a `def` task."
+    )
+    assert diagnose(late(0.9)) == []
+    assert diagnose(late(3.1, alive=False)) == []

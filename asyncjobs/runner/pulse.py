@@ -1,7 +1,7 @@
 """Once a second: what the store holds against this runner, and what it must be told.
 
 One round trip has several duties: cancel requests, pauses, limits and schedules from elsewhere, progress notes on their way out, who
-runs here where that has changed, and strays. A stray is an attempt that the store thinks we run and that we don't know: the reply to its claim was lost. Nobody else may
+runs here where that has changed, how this process is, and strays. A stray is an attempt that the store thinks we run and that we don't know: the reply to its claim was lost. Nobody else may
 touch it, since its runner lives; so we give it back.
 """
 
@@ -17,7 +17,7 @@ from asyncjobs.outcome import Released
 from asyncjobs.runner.bell import Bell
 from asyncjobs.runner.dispatcher import Dispatcher
 from asyncjobs.runner.ledger import Ledger
-from asyncjobs.store.base import Store
+from asyncjobs.store.base import Condition, Store
 
 logger = logging.getLogger("asyncjobs.runner")
 
@@ -38,6 +38,7 @@ class Pulse:
         running: Callable[[], Mapping[str, int]],
         cancel: Callable[[str], None],
         before: Callable[[], Awaitable[None]],
+        condition: Callable[[], Condition | None],
         schedules: Callable[[int], None],
         limits: Callable[[Mapping[str, str]], None],
         expired: Callable[[str], None],
@@ -49,6 +50,7 @@ class Pulse:
         self._runner = runner
         self._running = running  # job id → token, of the attempts here
         self._before = before  # what must be in the store before it is asked
+        self._condition = condition  # what is to be reported of this process, if anything
         self._cancel = cancel  # asks for the end of an attempt here
         self._limits = limits  # told of what the store keeps
         self._expired = expired  # told of each job that a beat has cancelled
@@ -93,6 +95,8 @@ class Pulse:
             except StoreUnavailable:
                 self._notes = {**notes, **self._notes}
                 raise
+        if (condition := self._condition()) is not None:
+            await self._store.report(self._runner, condition)
         beat = await self._store.beat(self._runner, now=self._clock.now())
         self.answered_at = self._clock.monotonic()
         for id in beat.cancels:

@@ -19,6 +19,7 @@ from asyncjobs.job import Job, State
 from asyncjobs.outcome import EXPIRED, Cancelled, Finish, Outcome, Released
 from asyncjobs.queue import Queue
 from asyncjobs.runner.attempt import Attempt, Stop, Surroundings
+from asyncjobs.runner.condition import Reporter
 from asyncjobs.runner.dead_letter import follow_up
 from asyncjobs.runner.dispatcher import Dispatcher
 from asyncjobs.runner.health import Health
@@ -95,7 +96,7 @@ class Runner:
         self._pulse = Pulse(
             store, clock, self._dispatcher, self._ledger, runner=info.id,
             running=lambda: {id: attempt.job.token for id, attempt in self._attempts.items()}, cancel=self._cancel,
-            before=self._sign_on, schedules=lambda version: self._scheduler.tell(version),
+            before=self._sign_on, condition=Reporter(clock, self._watchdog.lag).due, schedules=lambda version: self._scheduler.tell(version),
             limits=self._limits_kept, expired=on_settled,
         )  # fmt: skip
         self._scheduler = Scheduler(store, clock, self.health, declared=schedules, tasks=tasks, ring=self.ring)

@@ -26,6 +26,7 @@ class Watchdog:
         self._watched = 0  # the loop's thread
         self._alive_at = 0.0  # monotonic; written on the loop, read by the thread
         self._timer: Timer | None = None
+        self._late = 0.0  # seconds; the most since lag() was called last
         self._over = threading.Event()
 
     def start(self) -> None:
@@ -39,8 +40,16 @@ class Watchdog:
         if self._timer is not None:
             self._timer.cancel()
 
+    def lag(self) -> float:
+        """How many seconds the loop was late at most, since this was asked last."""
+        late, self._late = self._late, 0.0
+        return late
+
     def _beat(self) -> None:
-        self._alive_at = self._clock.monotonic()
+        now = self._clock.monotonic()
+        if self._timer is not None:
+            self._late = max(self._late, now - self._alive_at - INTERVAL)
+        self._alive_at = now
         self._timer = self._clock.call_later(INTERVAL, self._beat)
 
     def _watch(self) -> None:

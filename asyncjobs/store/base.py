@@ -223,12 +223,24 @@ class QueueStats:
 
 
 @record
+class Condition:
+    """How a runner's process was at `at` (ms). lag: seconds that its event loop was late at most, since the report before. memory: bytes in RAM, None
+    where its system doesn't tell. python: its version."""
+
+    at: int
+    lag: float
+    memory: int | None
+    python: str
+
+
+@record
 class RunnerStats:
-    """A registered runner and how many jobs it runs, by queue; `alive` on the store's evidence."""
+    """A registered runner and how many jobs it runs, by queue; `alive` on the store's evidence. condition: as it reported last."""
 
     info: RunnerInfo
     running: Mapping[str, int]
     alive: bool
+    condition: Condition | None = None
 
 
 @record
@@ -442,6 +454,9 @@ class Store(Reader, Protocol):
 
     async def note(self, notes: Mapping[str, tuple[int, Progress]]) -> None:
         """Keep the progress of attempts, job id → (token, progress); ignored where the token is not the running one."""
+
+    async def report(self, runner: str, condition: Condition) -> None:
+        """Keep how this runner's process is, for `stats`; ignored for an unknown one."""
 
     async def abandon(self, attempts: Mapping[str, int]) -> None:
         """These attempts, job id → token, outlive their runner's orderly shutdown: when they are orphans, they are no crash.

@@ -42,6 +42,7 @@ from asyncjobs.store.base import (
     Cancellation,
     Claim,
     Claimed,
+    Condition,
     FailureGroup,
     HistoryBucket,
     Inserted,
@@ -162,6 +163,7 @@ class MemoryStore:
     async def retire(self, runner: str) -> None:
         data, _ = self._write()
         data.runners.pop(runner, None)
+        data.conditions.pop(runner, None)
         data.alive.discard(runner)
 
     async def claim(self, claim: Claim, *, now: int) -> Claimed:
@@ -367,6 +369,11 @@ class MemoryStore:
             if job is not None and job.state is State.RUNNING and job.token == token:
                 data.put(replace(job, progress=progress))
 
+    async def report(self, runner: str, condition: Condition) -> None:
+        data, _ = self._write()
+        if runner in data.runners:
+            data.conditions[runner] = condition
+
     async def abandon(self, attempts: Mapping[str, int]) -> None:
         data, _ = self._write()
         for id, token in attempts.items():
@@ -504,7 +511,9 @@ class MemoryStore:
         worked = {queue for info in data.runners.values() for queue in info.queues}
         names = {queue for queue, _ in data.counters} | set(data.paused) | worked
         runners = [
-            RunnerStats(info, Counter(data.jobs[job].queue for job in data.running[id]), id in data.alive)
+            RunnerStats(
+                info, Counter(data.jobs[job].queue for job in data.running[id]), id in data.alive, data.conditions.get(id)
+            )
             for id, info in data.runners.items()
         ]
         held = (data.by_seq(seq).name for (_, hold, _), line in data.queued.items() if hold is Hold.UNROUTABLE for _, seq in line)

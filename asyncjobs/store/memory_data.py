@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from asyncjobs.job import PRIORITIES, PRIORITY_STEP, Hold, Job, State
 from asyncjobs.pause import Pause
 from asyncjobs.schedule import Schedule
-from asyncjobs.store.base import ACTS_KEPT, HOUR, HOURS_KEPT, MINUTES_KEPT, Act, Claim, Metric, RunnerInfo
+from asyncjobs.store.base import ACTS_KEPT, HOUR, HOURS_KEPT, MINUTES_KEPT, Act, Claim, Condition, Metric, RunnerInfo
 from asyncjobs.store.tally import Tally
 
 Line = list[tuple[int, int]]  # (time in ms, seq), sorted
@@ -37,6 +37,7 @@ class MemoryData:
         self.limits: dict[str, str] = {}  # queue → kept limits
         self.paused_tasks: dict[str, Pause] = {}
         self.runners: dict[str, RunnerInfo] = {}
+        self.conditions: dict[str, Condition] = {}  # by runner
         self.alive: set[str] = set()  # runner ids; what a store on disk learns from locks
         self.generation = 0  # raised by every open
         self.taken: dict[str, tuple[str, int, int]] = {}  # unique key → the job that took it for a time, since and until when

@@ -42,8 +42,9 @@ In each value of `queues` also:
 At the top level also:
 
     queues          name → the above
-    processes       [{id, pid, host, version, started_at, started_at_ms, alive, this, slots: {queue: n}, busy: {queue: n}}, ...];
-                    alive: its jobs are its own; this: it is the one that answers
+    processes       [{id, pid, host, version, started_at, started_at_ms, alive, this, slots: {queue: n}, busy: {queue: n}, condition}, ...];
+                    alive: its jobs are its own; this: it is the one that answers; condition: null, or how it was a few seconds ago:
+                    {at, at_ms, lag: seconds that its event loop came late at most, memory: bytes in RAM, python: its version}
     paused_tasks    name → {since, since_ms, by, why}, as `pause`
     unknown_tasks   name → how many jobs of it are held, since no living process that works their queue knows it; counted to 10,000 in all
     schedules       [{name, task, queue, when, next_at, next_at_ms, last_at, last_at_ms, last_job, fired, paused, undeclared}, ...]; when: a
@@ -95,7 +96,7 @@ from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot
-from asyncjobs.store.base import Act, FailureGroup
+from asyncjobs.store.base import Act, Condition, FailureGroup
 from asyncjobs.version import VERSION
 from asyncjobs.web.latest import Unreadable
 from asyncjobs.web.span import HOUR, Past
@@ -300,7 +301,14 @@ def _process(process: ProcessSnapshot) -> Fields:
         "this": process.this,
         "slots": dict(process.slots),
         "busy": dict(process.busy),
+        "condition": _condition(process.condition),
     }
+
+
+def _condition(condition: Condition | None) -> Fields | None:
+    if condition is None:
+        return None
+    return {**_moment("at", condition.at), "lag": condition.lag, "memory": condition.memory, "python": condition.python}
 
 
 def _schedule(schedule: Schedule, undeclared: frozenset[str]) -> Fields:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from asyncjobs.diagnose import BLOCKED
 from asyncjobs.stats import ProcessSnapshot
-from asyncjobs.web.layout import moment, named, table_of
+from asyncjobs.store.base import Condition
+from asyncjobs.web.layout import moment, named, number_cell, table_of
 from asyncjobs.web.markup import Content, Markup, element
-from asyncjobs.web.words import NOTHING, count
+from asyncjobs.web.words import NOTHING, count, duration, size
 
 
 def process_table(processes: Sequence[ProcessSnapshot]) -> Markup:
     if not processes:
         return element("section", element("h2", "Processes"), element("p", "No process is registered.", class_="empty"))
-    heads = [element("th", head, scope="col") for head in ("Process", "State", "Running / slots", "Started", "Version")]
+    heads = [
+        element("th", head, scope="col") for head in ("Process", "State", "Running / slots", "Started", "asyncjobs", "Python")
+    ]
+    heads += [element("th", head, scope="col", class_="number") for head in ("Loop late by, at most", "Memory")]
     rows = [
         element(
             "tr",
@@ -26,6 +31,7 @@ def process_table(processes: Sequence[ProcessSnapshot]) -> Markup:
             element("td", _taken(process)),
             element("td", moment(process.started_at, NOTHING)),
             element("td", process.version),
+            _condition(process.condition),
         )
         for process in processes
     ]
@@ -35,6 +41,13 @@ def process_table(processes: Sequence[ProcessSnapshot]) -> Markup:
 def taken_over(processes: Sequence[ProcessSnapshot]) -> str:
     """What becomes of the jobs that dead ones ran."""
     return "are taken over" if any(one.alive for one in processes) else "go on when the app starts again"
+
+
+def _condition(condition: Condition | None) -> Content:
+    if condition is None:
+        return (element("td", NOTHING), number_cell(NOTHING), number_cell(NOTHING))
+    late = number_cell(duration(condition.lag), warn=condition.lag > BLOCKED)
+    return (element("td", condition.python), late, number_cell(NOTHING if condition.memory is None else size(condition.memory)))
 
 
 def _taken(process: ProcessSnapshot) -> Content:

@@ -82,6 +82,16 @@ def duration(seconds: float | None) -> str:
     return _two(round(seconds / 3600), 24, "d", "h")
 
 
+def size(bytes_: int) -> str:
+    """512 bytes, 4.1 KiB, 512 MiB, 1.2 GiB: two or three figures that matter"""
+    if bytes_ < 1024:
+        return counted(bytes_, "byte", "bytes")
+    number, units = bytes_ / 1024, ["KiB", "MiB", "GiB", "TiB"]
+    while number >= 1023.5 and len(units) > 1:
+        number, units = number / 1024, units[1:]
+    return f"{_short(number)} {units[0]}" if number < 1000 else f"{number:,.0f} {units[0]}"
+
+
 def preview(values: Mapping[str, Any], most: int) -> str:
     """to="ada@example.org", n=7; cut where it gets long"""
     text = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())

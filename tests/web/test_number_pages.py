@@ -11,6 +11,7 @@ from asyncjobs.diagnose import Severity
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
+from asyncjobs.store.base import Condition
 from asyncjobs.web.app import web_app
 from tests.web.fakes import (
     AS_OF,
@@ -124,20 +125,26 @@ async def test_a_schedule_is_marked_by_what_keeps_it(browse: Any, facts: dict[st
     assert "nightly" + mark in page.by_tag["th"]
 
 
-async def test_processes_are_shown_with_what_they_do_and_whether_they_live(browse: Any) -> None:
-    living = a_process(slots={"mail": 5, "web": 2}, busy={"mail": 3})
+async def test_processes_are_shown_with_what_they_do_how_they_are_and_whether_they_live(browse: Any) -> None:
+    condition = Condition(AS_OF, 1.5, 48 << 20, "3.13.0")
+    living = a_process(slots={"mail": 5, "web": 2}, busy={"mail": 3}, condition=condition)
     gone = a_process(pid=99, this=False, alive=False, slots={}, busy={})
     source = FakeSource(a_snapshot(a_queue(), processes=(living, gone), problems={"store": "the disk is full"}))
     page = await look(browse, source, "/stats/processes")
     first, second = page.by_tag["tr"][1:]
-    assert first == "shop-1:4412 (this one)● alivemail 3 / 5, web 0 / 224 Nov 2026, 18:20:310.1.0"
+    assert first == "shop-1:4412 (this one)● alivemail 3 / 5, web 0 / 224 Nov 2026, 18:20:310.1.03.13.01.5 s48 MiB"
     assert second.startswith("shop-1:99✕ gone; its jobs are taken overworks no queue, only enqueues")
+    assert second.endswith("0.1.0–––")
     assert "the disk is full" in page.by_tag["dd"]
     data = await numbers(browse, source, "/stats/processes")
+    assert data["processes"][0]["condition"] == {
+        "at": "2026-11-24T19:20:31.042Z", "at_ms": AS_OF, "lag": 1.5, "memory": 48 << 20, "python": "3.13.0",
+    }  # fmt: skip
+    assert data["processes"][1]["condition"] is None
     assert ([one["pid"] for one in data["processes"]], data["problems"]) == ([4412, 99], {"store": "the disk is full"})
 
 
-@pytest.mark.parametrize("path", ["queues", "queue?name=default", "failures", "schedules", "processes"])
+@pytest.mark.parametrize("path", ["queues", "queue?name=default", "failures", "tasks", "schedules", "processes"])
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
 async def test_they_are_all_of_the_one_reading_and_known_by_it(browse: Any, path: str, accept: str) -> None:
     source = FakeSource()

@@ -53,7 +53,7 @@ SCHEDULE = {
     "name", "task", "queue", "when", "next_at", "next_at_ms", "last_at", "last_at_ms", "last_job", "fired", "paused",
     "undeclared",
 }  # fmt: skip
-PROCESS = {"id", "pid", "host", "version", "started_at", "started_at_ms", "alive", "this", "slots", "busy"}
+PROCESS = {"id", "pid", "host", "version", "started_at", "started_at_ms", "alive", "this", "slots", "busy", "condition"}
 
 MAIL = a_queue(
     "mail", waiting=10_000, waiting_more=True, running=3, scheduled=40, retrying=7, held=2, pause=Pause(AS_OF, "ada"), limits=Limits(3, Rate.of("10/s")), max_waiting=500, slots=5, enqueued=900,
@@ -153,6 +153,7 @@ async def test_the_moment_the_process_and_its_health_are_told(browse: Any) -> No
         {
             "id": process.id, "pid": 4412, "host": "shop-1", "version": "0.1.0", "started_at": "2026-11-24T18:20:31.042Z",
             "started_at_ms": AS_OF - 3_600_000, "alive": True, "this": True, "slots": {"mail": 5}, "busy": {"mail": 3},
+            "condition": None,
         }
     ]  # fmt: skip
 

@@ -44,3 +44,11 @@ def test_a_moment_keeps_its_milliseconds_for_machines_and_its_month_for_people()
     assert words.iso(1_795_548_031_042) == "2026-11-24T19:20:31.042Z"
     assert words.iso(0) == "1970-01-01T00:00:00.000Z"
     assert words.date(1_795_548_031_042) == "24 November 2026, 19:20:31 UTC"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0 bytes"), (1, "1 byte"), (1023, "1,023 bytes"), (4_200, "4.1 KiB"), (48 << 20, "48 MiB"), ((1 << 30) - 1, "1 GiB"), (1_000 << 20, "1,000 MiB"), (5 << 50, "5,120 TiB")],
+)  # fmt: skip
+def test_a_size_is_said_in_the_unit_that_fits(number: int, said: str) -> None:
+    assert words.size(number) == said

@@ -22,7 +22,6 @@ from asyncjobs.store.base import (
     Metric,
     Page,
     QueueStats,
-    RunnerInfo,
     RunnerStats,
     Situation,
     Stats,
@@ -31,7 +30,7 @@ from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.connection import Hopper, unavailable
 from asyncjobs.store.sqlite.files import DATABASE, Files
 from asyncjobs.store.sqlite.paging import page
-from asyncjobs.store.sqlite.rows import STATES, askable, dumps, error_of, job_of, pause_of, runner_of
+from asyncjobs.store.sqlite.rows import STATES, askable, condition_of, dumps, error_of, job_of, pause_of, runner_of
 from asyncjobs.store.sqlite.situation import situation
 from asyncjobs.store.tally import HELD, NO_BUCKET, RETRYING, TOTALS, buckets_of, total_of
 
@@ -182,8 +181,8 @@ def _runners(cursor: sqlite3.Cursor, alive: Callable[[str], bool]) -> list[Runne
     running: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for runner, queue, n in cursor.execute(sql.RUNNING):
         running[runner][queue] = n
-    infos: list[RunnerInfo] = [runner_of(row) for row in cursor.execute(sql.RUNNERS)]
-    return [RunnerStats(info, running.get(info.id, {}), alive(info.id)) for info in infos]
+    known = [(runner_of(row), condition_of(row[-1])) for row in cursor.execute(sql.RUNNERS)]
+    return [RunnerStats(info, running.get(info.id, {}), alive(info.id), condition) for info, condition in known]
 
 
 def _queue_stats(cursor: sqlite3.Cursor, queue: str, counters: dict[str, int], pause: Pause | None, now: int) -> QueueStats:

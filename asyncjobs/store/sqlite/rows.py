@@ -10,7 +10,7 @@ from typing import Any
 from asyncjobs.job import AttemptRecord, Error, Hold, Job, NewJob, Policy, Progress, State
 from asyncjobs.json_text import encoder
 from asyncjobs.pause import Pause
-from asyncjobs.store.base import RunnerInfo
+from asyncjobs.store.base import Condition, RunnerInfo
 
 STATES: tuple[State, ...] = (State.QUEUED, State.RUNNING, State.SUCCEEDED, State.FAILED, State.CANCELLED)
 NUMBERS = {state: number for number, state in enumerate(STATES)}
@@ -135,6 +135,14 @@ def attempts_of(text: str | None) -> tuple[AttemptRecord, ...]:
         AttemptRecord(number, outcome, runner, started, ended, None if error is None else Error(*error))
         for number, outcome, runner, started, ended, error in json.loads(text)
     )
+
+
+def condition_text(condition: Condition) -> str:
+    return dumps([condition.at, condition.lag, condition.memory, condition.python])
+
+
+def condition_of(text: str | None) -> Condition | None:
+    return None if text is None else Condition(*json.loads(text))
 
 
 def runner_of(row: Sequence[Any]) -> RunnerInfo:

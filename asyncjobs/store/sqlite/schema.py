@@ -168,8 +168,12 @@ CREATE TABLE hours (
 ) WITHOUT ROWID
 """
 
+# How each process is, as JSON.
+_CONDITION = "ALTER TABLE runners ADD COLUMN condition TEXT"
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST, _COUNTED, _SCHEDULES, _RATES, _KEYS, _TAKEN, _PAUSES, _EXPIRES, _LIMITS, _KEYS_BY_QUEUE, _TIMES, _KEYS_LET_GO, _ACTS, _HOURS,
+    _CONDITION,
 )  # fmt: skip
 VERSION = len(MIGRATIONS)
 

@@ -251,7 +251,8 @@ INSERT INTO runners (id, pid, host, version, started_at, boot_id, pid_started, q
 ON CONFLICT DO UPDATE SET pid = excluded.pid, host = excluded.host, version = excluded.version, started_at = excluded.started_at,
     boot_id = excluded.boot_id, pid_started = excluded.pid_started, queues = excluded.queues, tasks = excluded.tasks
 """
-RUNNERS = "SELECT id, pid, host, version, started_at, queues, tasks FROM runners"
+RUNNERS = "SELECT id, pid, host, version, started_at, queues, tasks, condition FROM runners"
+REPORT = "UPDATE runners SET condition = ? WHERE id = ?"
 PROCESSES = "SELECT id, pid, boot_id, pid_started FROM runners"
 DUE = """
 SELECT count(*) FROM (

@@ -25,6 +25,7 @@ from asyncjobs.store.base import (
     Cancellation,
     Claim,
     Claimed,
+    Condition,
     FailureGroup,
     HistoryBucket,
     Inserted,
@@ -44,6 +45,7 @@ from asyncjobs.store.sqlite.looking import Looker
 from asyncjobs.store.sqlite.reader import SQLiteReader
 from asyncjobs.store.sqlite.rows import (
     askable,
+    condition_text,
     dumps,
     insert_of,
     progress_text,
@@ -297,6 +299,10 @@ class SQLiteStore:
         await self._writing().submit(
             Rank.CHANGE, lambda t: t.cursor.executemany(sql.NOTE, rows) and None, synced=False, rows=len(rows)
         )
+
+    async def report(self, runner: str, condition: Condition) -> None:
+        said = (condition_text(condition), askable(runner))
+        await self._writing().submit(Rank.CHANGE, lambda t: t.cursor.execute(sql.REPORT, said) and None, synced=False)
 
     async def abandon(self, attempts: Mapping[str, int]) -> None:
         rows = [(ABANDONED, askable(id), token) for id, token in attempts.items()]

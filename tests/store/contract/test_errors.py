@@ -10,7 +10,7 @@ from asyncjobs.errors import StoreClosed
 from asyncjobs.job import Progress, State
 from asyncjobs.outcome import Finish
 from asyncjobs.schedule import Fire
-from asyncjobs.store.base import Act, Cancellation, Claim, JobQuery, RunnerInfo, Store, Verdict
+from asyncjobs.store.base import Act, Cancellation, Claim, Condition, JobQuery, RunnerInfo, Store, Verdict
 from tests.store.acts import NOW, claim, claim_alone, end, everything, fires_at, new, one, put, run, sign_on, success
 from tests.store.worlds import World
 
@@ -43,6 +43,7 @@ VERBS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "claim_alone": lambda store: store.claim_alone(CLAIM, now=NOW),
     "finish": lambda store: store.finish([Finish("a", 1, "succeeded", State.SUCCEEDED)], now=NOW),
     "beat": lambda store: store.beat("r1", now=NOW),
+    "report": lambda store: store.report("r1", Condition(NOW, 0.0, None, "3.13.0")),
     "note": lambda store: store.note({"a": (1, Progress(1))}),
     "orphans": lambda store: store.orphans(1),
     "cancel": lambda store: store.cancel(["a"], now=NOW),
@@ -102,6 +103,7 @@ async def test_strange_text_in_a_question_is_only_unknown(store: Store, strange:
     assert list(await store.requeue([strange], now=NOW)) == [False]
     assert list(await store.finish([Finish(strange, 1, "succeeded", State.SUCCEEDED)], now=NOW)) == [Verdict.LOST]
     await store.note({strange: (1, Progress(1))})
+    await store.report(strange, Condition(NOW, 0.0, None, "3.13.0"))
     await store.beat(strange, now=NOW)
     await store.retire(strange)
     assert await one(store, "a") == job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncjobs.store.base import RunnerInfo, RunnerStats, Store
+from asyncjobs.store.base import Condition, RunnerInfo, RunnerStats, Store
 from tests.store.acts import NOW, claim, put, run, sign_on
 from tests.store.worlds import World
 
@@ -84,3 +84,15 @@ async def test_prune_forgets_dead_runners_that_nothing_needs(world: World, store
     assert set(await runners(other)) >= {"busy", "living"}
     assert "idle" not in await runners(other)
     assert [job.id for job in await other.orphans(10)] == ["a"]
+
+
+async def test_how_a_runners_process_is_stays_known_until_it_retires(store: Store, other: Store) -> None:
+    await store.register(INFO, now=NOW)
+    await store.report("r1", Condition(NOW, 0.25, 48_000_000, "3.13.0"))
+    await store.report("r1", Condition(NOW + 9, 1.5, None, "3.13.0"))
+    await store.report("nobody", Condition(NOW, 0.0, 1, "3.13.0"))
+    assert await runners(other) == {"r1": RunnerStats(INFO, {}, alive=True, condition=Condition(NOW + 9, 1.5, None, "3.13.0"))}
+    await store.retire("r1")
+    assert await runners(other) == {}
+    await store.register(INFO, now=NOW)
+    assert (await runners(other))["r1"].condition is None

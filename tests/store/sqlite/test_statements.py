@@ -14,7 +14,7 @@ from asyncjobs.job import Hold, Policy, Progress, State
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.schedule import Fire
-from asyncjobs.store.base import HOUR, MINUTES_KEPT, Act, Claim, JobQuery
+from asyncjobs.store.base import HOUR, MINUTES_KEPT, Act, Claim, Condition, JobQuery
 from asyncjobs.store.sqlite import claiming, schema
 from asyncjobs.store.sqlite import connection as connecting
 from asyncjobs.store.sqlite import statements as sql
@@ -112,6 +112,7 @@ SORTED_AFTERWARDS = {
 NOT_OF_JOBS = {
     "KEPT_LIMITS",
     "KEEP_LIMITS",
+    "REPORT",
     "ACT",
     "ACTS",
     "FORGET_ACTS",
@@ -323,6 +324,7 @@ async def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[st
     await store.failures(5)
     await store.record_act(Act(NOW, "ada", "retry", "a", 1))
     await store.acts(5)
+    await store.report("r1", Condition(NOW, 0.0, None, "3.13.0"))
     await store.longest_running(5)
     await store.page(JobQuery(text="a", since=NOW, until=NOW + 1), limit=5)
     await store.page(JobQuery(State.FAILED), limit=5)
