@@ -52,7 +52,7 @@ from asyncjobs.schedule import CatchUp, Overlap
 from asyncjobs.schedules import Schedules
 from asyncjobs.selection import Selection, checked_spread, query_of
 from asyncjobs.stats import Snapshot, snapshot
-from asyncjobs.store.base import Act, Cancellation, HistoryBucket, Page, RunnerInfo, Store
+from asyncjobs.store.base import Act, Cancellation, HistoryBucket, Page, RunnerInfo, Storage, Store
 from asyncjobs.store.opening import open_store
 from asyncjobs.task import PLAIN, Call, Configured, Task
 from asyncjobs.unique import Unique
@@ -472,6 +472,11 @@ class Jobs:
         first. None where it doesn't run in this process."""
         return self._living().whereabouts(id)
 
+    async def storage(self) -> Storage:
+        """What keeps the jobs, and how large it is."""
+        self._living()
+        return await self._store.storage()
+
     async def diagnose(self) -> Sequence[Finding]:
         """What is wrong, if anything, by ordered rules over the numbers of all processes; nothing while all is well."""
         return diagnose(await self._vitals(self._living()))
@@ -663,6 +668,20 @@ class Jobs:
             await self._store.keep_limits(queue, text, now=self._clock.now())
             runner.keep_limits(queue, text)
         runner.set_limits(queue, None if keep else wanted)
+
+    async def check(self) -> Sequence[str]:
+        """What is wrong with the file that keeps the jobs, a sentence each; nothing where it is whole. Reads all of it, while jobs go on."""
+        self._living()
+        return await self._store.check()
+
+    async def backup(self, to: str | os.PathLike[str] | None = None) -> str:
+        """Copy all that is stored at this moment into a file, while jobs go on; its path. It is whole, with nothing beside it that belongs to it, and for its
+        owner alone to read.
+
+        to: the file, in place of what was there; by default the store's own path with ".backup". Raises ConfigurationError, StoreUnavailable (StoreFull).
+        """
+        self._living()
+        return await self._store.backup(None if to is None else os.fspath(to))
 
     async def record_act(self, who: str, verb: str, target: str, count: int) -> None:
         """Keep what was done by hand, and by whom; the page does that for its own buttons. See `acts`."""

@@ -27,7 +27,7 @@ from asyncjobs.queue import Queue
 from asyncjobs.schedules import Schedules
 from asyncjobs.selection import Selection, checked_spread, query_of
 from asyncjobs.stats import Snapshot, snapshot
-from asyncjobs.store.base import Act, Cancellation, HistoryBucket, Page, Store
+from asyncjobs.store.base import Act, Cancellation, HistoryBucket, Page, Storage, Store
 from asyncjobs.store.opening import look_at, open_store
 from asyncjobs.task import AnyCall
 from asyncjobs.version import VERSION
@@ -111,6 +111,17 @@ class Outsider:
 
     async def acts(self, limit: int = 50) -> Sequence[Act]:
         return await self._store.acts(limit)
+
+    async def storage(self) -> Storage:
+        return await self._store.storage()
+
+    async def check(self) -> Sequence[str]:
+        self._leave()
+        return await self._store.check()
+
+    async def backup(self, to: str | None = None) -> str:
+        self._leave()
+        return await self._store.backup(to)
 
     async def history(self, *, since: float, step: float) -> Sequence[HistoryBucket]:
         now, width = self._clock.now(), round(step * 1000)

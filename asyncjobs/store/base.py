@@ -333,6 +333,25 @@ class FailureGroup:
         return sorted(groups.values(), key=lambda group: (-group.count, -group.last_at, group.task, group.error))
 
 
+@record
+class Storage:
+    """What keeps the jobs. kind: and its version. Sizes in bytes; None where there is no such thing.
+
+    path, schema: of the file. size: of the file; free: of that in pages that hold nothing. log: of what was committed and is, or was, to be moved into the
+    file. room: left on its disk. backup_at (ms), backup: when the copy beside it was made, and its size.
+    """
+
+    kind: str
+    path: str | None = None
+    schema: int | None = None
+    size: int | None = None
+    free: int | None = None
+    log: int | None = None
+    room: int | None = None
+    backup_at: int | None = None
+    backup: int | None = None
+
+
 # --- the protocols ---------------------------------------------------------------------------------------------------
 
 
@@ -365,6 +384,9 @@ class Reader(Protocol):
 
     async def longest_running(self, limit: int) -> Sequence[Job]:
         """The running jobs whose attempt began first, the first of them first."""
+
+    async def storage(self) -> Storage:
+        """What keeps all this, and how large it is."""
 
     async def acts(self, limit: int) -> Sequence[Act]:
         """What was done by hand, newest first; the last ACTS_KEPT are known."""
@@ -502,6 +524,14 @@ class Store(Reader, Protocol):
         """Remove up to `limit` ended jobs whose finished_at lies before their state's time (ms), state by state in the mapping's
         order, the oldest end of each first. Returns how many jobs went; fewer than `limit` means there are no more, and that
         runner entries which nothing needs and history older than HOURS_KEPT went too, and some of what is older than MINUTES_KEPT was added up."""
+
+    async def check(self) -> Sequence[str]:
+        """What is wrong with what is kept, a sentence each; nothing where it is whole. May take long: it reads everything, beside the store's work. Raises
+        StoreClosed where the store closes meanwhile, as `backup`."""
+
+    async def backup(self, to: str | None) -> str:
+        """Copy what is stored at this moment into this file, or one beside the store's own, in place of what was there; the file's path.
+        Raises ConfigurationError where that can't be."""
 
     # waking
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain
 from math import inf
 
-from asyncjobs.errors import StoreClosed
+from asyncjobs.errors import ConfigurationError, StoreClosed
 from asyncjobs.job import (
     PRIORITIES,
     PRIORITY_STEP,
@@ -54,6 +54,7 @@ from asyncjobs.store.base import (
     RunnerStats,
     Situation,
     Stats,
+    Storage,
     Verdict,
     searched,
 )
@@ -579,6 +580,18 @@ class MemoryStore:
         data = self._read()
         running = [data.jobs[id] for ids in data.running.values() for id in ids]
         return sorted(running, key=lambda job: (job.started_at or 0, data.seqs[job.id]))[:limit]
+
+    async def storage(self) -> Storage:
+        self._read()
+        return Storage("memory")
+
+    async def check(self) -> Sequence[str]:
+        self._read()
+        return []
+
+    async def backup(self, to: str | None) -> str:
+        self._read()
+        raise ConfigurationError("memory: keeps nothing that could be copied; give Jobs the path of a file")
 
     async def acts(self, limit: int) -> Sequence[Act]:
         return list(reversed(self._read().acts))[:limit]

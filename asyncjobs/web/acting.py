@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
@@ -23,6 +23,7 @@ from asyncjobs.queue import Queue
 from asyncjobs.record import record
 from asyncjobs.store.base import Cancellation
 from asyncjobs.web.access import Visitor
+from asyncjobs.web.chores import Chores
 from asyncjobs.web.filters import NAMES as FILTERS
 from asyncjobs.web.filters import Filters
 from asyncjobs.web.redact import Redaction
@@ -59,10 +60,11 @@ class Done:
 
 @record
 class Actor:
-    """Who acts, and what such a one may not see."""
+    """Who acts, what such a one may not see, and where what takes long is done."""
 
     name: str
     redaction: Redaction
+    chores: Chores
 
 
 class Verb(NamedTuple):
@@ -208,6 +210,23 @@ async def _run_schedule(source: Source, fields: Fields, by: Actor) -> int:
     return 1
 
 
+async def _check(source: Source, fields: Fields, by: Actor) -> int:
+    return _begun(by.chores.begin("check", source.check), "a check")
+
+
+async def _backup(source: Source, fields: Fields, by: Actor) -> int:
+    async def copied() -> Sequence[str]:
+        return [await source.backup()]
+
+    return _begun(by.chores.begin("backup", copied), "a copy")
+
+
+def _begun(begun: bool, what: str) -> int:
+    if not begun:
+        raise BadAct(f"{what} is under way already")
+    return 1
+
+
 VERBS: Mapping[str, Verb] = {
     "retry": Verb(("id",), False, "Retry", "put back", _retry),
     "cancel": Verb(("id",), True, "Cancel", "cancelled, or asked to end", _cancel),
@@ -225,6 +244,8 @@ VERBS: Mapping[str, Verb] = {
     "reset-limits": Verb(("queue",), False, "As configured", "as the code has them again", _reset_limits),
     "edit-schedule": Verb(("schedule",), True, "Edit", "changed", _edit_schedule),
     "run-schedule": Verb(("schedule",), False, "Run now", "fired", _run_schedule),
+    "check": Verb((), False, "Check now", "begun", _check),
+    "backup": Verb((), False, "Copy now", "begun", _backup),
 }
 
 
@@ -288,11 +309,11 @@ async def refused(asked: Awaitable[T]) -> T:
         raise BadAct(str(error)) from error
 
 
-async def act(source: Source, fields: Fields, visitor: Visitor, redaction: Redaction) -> Done:
+async def act(source: Source, fields: Fields, visitor: Visitor, redaction: Redaction, chores: Chores) -> Done:
     """Do it, and write down who did. Raises BadAct, and what the verb raises."""
     name, verb = verb_of(fields)
     who = (visitor.name or ("somebody at this machine" if visitor.local else "somebody whom auth= let act"))[:LONGEST]
-    by = Actor(who, redaction)
+    by = Actor(who, redaction, chores)
     more = await refused(_is_more(source, verb, fields, by))
     count = await refused(verb.act(source, fields, by))
     done = Done(name, " ".join(verb.given(fields).values())[:LONGEST], count, more)

@@ -23,6 +23,7 @@ from asyncjobs.web.acting import BadAct, act, asked_for, is_json, known, refused
 from asyncjobs.web.api import act_json, answer_json, error_json, unreadable_json
 from asyncjobs.web.asset import Asset
 from asyncjobs.web.auth import Auth
+from asyncjobs.web.chores import Chores
 from asyncjobs.web.closed import error_page, refused_page, unreadable_page
 from asyncjobs.web.conditional import is_known, not_modified, tag_of
 from asyncjobs.web.latest import Kept, Latest, Unreadable, read
@@ -93,6 +94,7 @@ class Web:
         self._gate = gate
         self._redaction = redaction
         self._clock = clock
+        self._chores = Chores(clock.now)
         self._latest = Latest(source, clock.monotonic)
         self._pasts = {name: self._past(span) for name, span in SPANS.items()}
         self._style = Asset("style.css", "text/css")
@@ -162,7 +164,9 @@ class Web:
                 return _refused(request, place, visitor)
             may = replace(place, acts=visitor.level is Level.ACT, did=done_line(request.query_params))
             span = SPANS.get(request.query_params.get("range", ""), HOUR)
-            return await show(request, Visit(request.query_params, visitor, may, self._redaction, self._clock.now(), span))
+            return await show(
+                request, Visit(request.query_params, visitor, may, self._redaction, self._chores, self._clock.now(), span)
+            )
 
         return judged
 
@@ -240,7 +244,7 @@ class Web:
             return _error(request, place, 403, f"Nothing was done: {why}.")
         try:
             fields = await asked_for(request)
-            done = await read(act(self._source, fields, visit.visitor, visit.redaction))
+            done = await read(act(self._source, fields, visit.visitor, visit.redaction, visit.chores))
         except (BadAct, ConfigurationError) as error:
             return _error(request, place, 400, f"Nothing was done: {error}")
         if isinstance(done, Unreadable):

@@ -25,12 +25,13 @@ class Section(StrEnum):
     TASKS = "stats/tasks"
     SCHEDULES = "stats/schedules"
     PROCESSES = "stats/processes"
+    STORE = "stats/store"
     ACTS = "stats/acts"
 
 
 _SECTIONS = {
     Section.OVERVIEW: "Overview", Section.JOBS: "Jobs", Section.FAILURES: "Failures", Section.QUEUES: "Queues", Section.TASKS: "Tasks",
-    Section.SCHEDULES: "Schedules", Section.PROCESSES: "Processes", Section.ACTS: "Done by hand",
+    Section.SCHEDULES: "Schedules", Section.PROCESSES: "Processes", Section.STORE: "Store", Section.ACTS: "Done by hand",
 }  # fmt: skip
 
 

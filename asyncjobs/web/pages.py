@@ -12,6 +12,7 @@ from asyncjobs.web.overview import OVERVIEW
 from asyncjobs.web.process_list import PROCESSES
 from asyncjobs.web.queue_pages import QUEUE, QUEUES
 from asyncjobs.web.schedule_list import SCHEDULES
+from asyncjobs.web.store_page import STORE
 from asyncjobs.web.task_list import TASKS
 from asyncjobs.web.view import AnyView
 
@@ -25,5 +26,6 @@ PAGES: Mapping[str, AnyView] = {
     "stats/tasks": TASKS,
     "stats/schedules": SCHEDULES,
     "stats/processes": PROCESSES,
+    "stats/store": STORE,
     "stats/acts": ACT_LIST,
 }

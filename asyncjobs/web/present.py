@@ -77,7 +77,7 @@ At `stats/queues`: queues, as above; at `stats/queue?name=`: one of them, with i
     words           its crontab line in words
     next_times      the next five times that it fires, or fewer
 
-At `stats/tasks` see present_task.
+At `stats/tasks` see present_task, at `stats/store` store_page.
 
 At `stats/acts`: acts: [{at, at_ms, who, verb, target, count}, ...]: what was done by hand, newest first, to how many.
 
@@ -189,7 +189,8 @@ def presented_acts(acts: Sequence[Act]) -> Fields:
     """What was done by hand."""
     return {
         "acts": [
-            {**_moment("at", act.at), "who": act.who, "verb": act.verb, "target": act.target, "count": act.count} for act in acts
+            {**presented_moment("at", act.at), "who": act.who, "verb": act.verb, "target": act.target, "count": act.count}
+            for act in acts
         ]
     }
 
@@ -308,7 +309,7 @@ def _process(process: ProcessSnapshot) -> Fields:
 def _condition(condition: Condition | None) -> Fields | None:
     if condition is None:
         return None
-    return {**_moment("at", condition.at), "lag": condition.lag, "memory": condition.memory, "python": condition.python}
+    return {**presented_moment("at", condition.at), "lag": condition.lag, "memory": condition.memory, "python": condition.python}
 
 
 def _schedule(schedule: Schedule, undeclared: frozenset[str]) -> Fields:
@@ -317,8 +318,8 @@ def _schedule(schedule: Schedule, undeclared: frozenset[str]) -> Fields:
         "task": schedule.job.name,
         "queue": schedule.job.queue,
         "when": when(schedule),
-        **_moment("next_at", schedule.next_at),
-        **_moment("last_at", schedule.last_at),
+        **presented_moment("next_at", schedule.next_at),
+        **presented_moment("last_at", schedule.last_at),
         "last_job": schedule.last_job,
         "fired": schedule.fired,
         "paused": presented_pause(schedule.paused),
@@ -332,7 +333,7 @@ def _running(job: Job) -> Fields:
         "task": job.name,
         "queue": job.queue,
         "attempt": job.attempt,
-        **_moment("started_at", job.started_at),
+        **presented_moment("started_at", job.started_at),
     }
 
 
@@ -341,8 +342,8 @@ def _group(group: FailureGroup) -> Fields:
         "task": group.task,
         "error": group.error,
         "jobs": group.count,
-        **_moment("first_at", group.first_at),
-        **_moment("last_at", group.last_at),
+        **presented_moment("first_at", group.first_at),
+        **presented_moment("last_at", group.last_at),
         "message": group.message,
     }
 
@@ -358,12 +359,12 @@ def _finding(finding: Finding) -> Fields:
 
 
 def presented_pause(pause: Pause | None) -> Fields | None:
-    return None if pause is None else {**_moment("since", pause.since), "by": pause.by, "why": pause.why}
+    return None if pause is None else {**presented_moment("since", pause.since), "by": pause.by, "why": pause.why}
 
 
 def presented_as_of(snapshot: Snapshot) -> Fields:
-    return _moment("as_of", snapshot.as_of)
+    return presented_moment("as_of", snapshot.as_of)
 
 
-def _moment(name: str, at: int | None) -> Fields:
+def presented_moment(name: str, at: int | None) -> Fields:
     return {name: None if at is None else iso(at), f"{name}_ms": at}

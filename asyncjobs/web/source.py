@@ -11,7 +11,7 @@ from asyncjobs.job import Job, Only
 from asyncjobs.queue import Queue
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Snapshot
-from asyncjobs.store.base import Act, Cancellation, HistoryBucket, Page
+from asyncjobs.store.base import Act, Cancellation, HistoryBucket, Page, Storage
 
 
 class Selected(Protocol):
@@ -111,6 +111,13 @@ class Source(Protocol):
     def limits(self, queue: str) -> Queue: ...
 
     async def set_limits(self, queue: str, limits: Queue | None, *, keep: bool = False) -> None: ...
+
+    async def storage(self) -> Storage:
+        """What keeps the jobs. Raises as `stats`."""
+
+    async def check(self) -> Sequence[str]: ...
+
+    async def backup(self) -> str: ...
 
     @property
     def schedules(self) -> Timetable: ...

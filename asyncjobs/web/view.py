@@ -9,6 +9,7 @@ from asyncjobs.record import record
 from asyncjobs.stats import QueueSnapshot, Snapshot
 from asyncjobs.store.base import HistoryBucket
 from asyncjobs.web.access import Visitor
+from asyncjobs.web.chores import Chores
 from asyncjobs.web.latest import Unreadable
 from asyncjobs.web.layout import Place
 from asyncjobs.web.present import Fields
@@ -28,6 +29,7 @@ class Visit:
     visitor: Visitor
     place: Place
     redaction: Redaction
+    chores: Chores
     now: int
     span: Span = HOUR
     history: Sequence[HistoryBucket] | Unreadable = ()

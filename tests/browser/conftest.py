@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,8 +39,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(browser: Browser) -> Iterator[Site]:
-    with Site() as site:
+def site(browser: Browser, tmp_path: Path) -> Iterator[Site]:
+    with Site(tmp_path / "jobs.db") as site:
         yield site
 
 

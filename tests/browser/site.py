@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -26,10 +27,13 @@ HOSTILE = CALLED + "\u202e\x00"
 
 
 class Site:
-    """`auth="local"` at /jobs, no auth= at /read, and one that lets nobody in at /closed; all of one Jobs, in memory."""
+    """`auth="local"` at /jobs, no auth= at /read, and one that lets nobody in at /closed; all of one Jobs, in this file or in memory."""
 
-    def __init__(self) -> None:
-        self.jobs = Jobs("memory:", queues={"default": 8, "mail": Queue(3, "100/s"), "media": 2, "off": 2})
+    def __init__(self, file: Path | None = None) -> None:
+        self.file = file
+        self.jobs = Jobs(
+            "memory:" if file is None else file, queues={"default": 8, "mail": Queue(3, "100/s"), "media": 2, "off": 2}
+        )
         self.open = threading.Event()  # lets `transcode` end; set by tests and by stop
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/jobs/"

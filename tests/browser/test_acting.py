@@ -168,6 +168,30 @@ def _resume_task(go: Go, site: Site) -> None:
     site.ended("sync_crm", 1)
 
 
+@does("check")
+def _check(go: Go, site: Site) -> None:
+    page, hands = go("stats/store")
+    hands.press(page.get_by_role("button", name="Check now the file"))
+    said(page, "Check now: begun.")
+    page.wait_for_timeout(500)
+    page.goto(site.url + "stats/store")
+    expect(page.get_by_text("It is whole, as of")).to_be_visible()
+
+
+@does("backup")
+def _backup(go: Go, site: Site) -> None:
+    site.ended("sync_crm", 1)
+    page, hands = go("stats/store")
+    expect(page.get_by_text("There is none beside it.")).to_be_visible()
+    hands.press(page.get_by_role("button", name="Copy now the file"))
+    said(page, "Copy now: begun.")
+    page.wait_for_timeout(500)
+    page.goto(site.url + "stats/store")
+    expect(page.get_by_text("The last one beside it was made")).to_be_visible()
+    assert site.file is not None
+    assert site.file.with_name("jobs.db.backup").stat().st_size > 0
+
+
 @does("limits")
 def _limits(go: Go, site: Site) -> None:
     page, hands = go("stats")

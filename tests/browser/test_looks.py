@@ -70,6 +70,7 @@ STATES: dict[str, tuple[Callable[[Site], Any], str | Callable[[Site], str]]] = {
     "tasks": (busy, "stats/tasks"),
     "schedules": (busy, "stats/schedules"),
     "processes": (busy, "stats/processes"),
+    "store": (busy, "stats/store"),
     "acts": (busy, "stats/acts"),
     "confirm-limits": (nothing, "stats/confirm?do=limits&queue=mail"),
     "confirm-schedule": (nothing, "stats/confirm?do=edit-schedule&schedule=nightly"),

@@ -12,7 +12,7 @@ from asyncjobs.job import Job, NewJob, Policy, State
 from asyncjobs.queue import Limits, Queue
 from asyncjobs.schedule import Schedule
 from asyncjobs.stats import Durations, Minute, ProcessSnapshot, QueueSnapshot, Snapshot, TaskSnapshot
-from asyncjobs.store.base import Act, Cancellation, FailureGroup, HistoryBucket, Page
+from asyncjobs.store.base import Act, Cancellation, FailureGroup, HistoryBucket, Page, Storage
 from asyncjobs.vitals import DeclaredTask
 
 AS_OF = 1_795_548_031_042  # 24 November 2026, 19:20:31.042 UTC
@@ -103,6 +103,8 @@ class FakeSource:
         self.problems: Mapping[str, str] = {}
         self.started = started
         self.reads = 0
+        self.stored = Storage("SQLite 3.40.1", "/srv/jobs.db", 15, 48 << 20, 1 << 20, 4 << 20, 9 << 30)
+        self.faults: Sequence[str] = ()
         self.match = 1  # jobs that where() finds
         self.asked: dict[str, Any] = {}
         self.called: list[tuple[Any, ...]] = []  # verbs that act, with what they were given
@@ -170,6 +172,18 @@ class FakeSource:
 
     async def resume(self, queue: str | None = None, *, task: str | None = None) -> None:
         self.call("resume", queue, task)
+
+    async def storage(self) -> Storage:
+        self._read()
+        return self.stored
+
+    async def check(self) -> Sequence[str]:
+        self.call("check")
+        return self.faults
+
+    async def backup(self) -> str:
+        self.call("backup")
+        return "/srv/jobs.db.backup"
 
     async def acts(self, limit: int) -> Sequence[Act]:
         self._read()

@@ -24,21 +24,21 @@ class Files:
     def note(self, *suffixes: str) -> None:
         """These are ours, as they stand now."""
         for suffix in suffixes:
-            self._known[suffix] = _identity_of(_look(self._path + suffix))
+            self._known[suffix] = _identity_of(look(self._path + suffix))
         self._unchanged = None
 
     def stands(self, suffix: str) -> bool:
         """Whether what we have open is what others would open."""
-        return _identity_of(_look(self._path + suffix)) == self._known[suffix]
+        return _identity_of(look(self._path + suffix)) == self._known[suffix]
 
     @property
     def all_stand(self) -> bool:
         """Whether each of them does. One look at the folder tells, as long as nothing at all has come or gone in it."""
-        found = _look(self._folder)
+        found = look(self._folder)
         folder = None if found is None else (found.st_dev, found.st_ino, found.st_mtime_ns)
         if folder is not None and folder == self._unchanged:
             return True
-        files = {suffix: _look(self._path + suffix) for suffix in self._known}
+        files = {suffix: look(self._path + suffix) for suffix in self._known}
         all_stand = all(_identity_of(files[suffix]) == known for suffix, known in self._known.items())
         written = max((file.st_mtime_ns for file in files.values() if file is not None), default=0)
         settled = folder is not None and written - folder[2] > SETTLED
@@ -66,7 +66,7 @@ class Files:
         return StoreUnavailable(f"{gone} was removed or replaced while it was open. {held}")
 
 
-def _look(path: str) -> os.stat_result | None:
+def look(path: str) -> os.stat_result | None:
     """By stat: opening a file in this process and closing it would drop SQLite's locks on it. A link that stands where the file
     was is not the file: who opens it keeps another log."""
     try:

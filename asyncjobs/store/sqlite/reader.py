@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -25,10 +26,12 @@ from asyncjobs.store.base import (
     RunnerStats,
     Situation,
     Stats,
+    Storage,
 )
 from asyncjobs.store.sqlite import statements as sql
+from asyncjobs.store.sqlite.aside import BACKUP
 from asyncjobs.store.sqlite.connection import Hopper, unavailable
-from asyncjobs.store.sqlite.files import DATABASE, Files
+from asyncjobs.store.sqlite.files import DATABASE, LOG, Files, look
 from asyncjobs.store.sqlite.paging import page
 from asyncjobs.store.sqlite.rows import STATES, askable, condition_of, dumps, error_of, job_of, pause_of, runner_of
 from asyncjobs.store.sqlite.situation import situation
@@ -86,6 +89,27 @@ class SQLiteReader:
     async def longest_running(self, limit: int) -> Sequence[Job]:
         rows = await self.read(lambda cursor: cursor.execute(sql.LONGEST_RUNNING, (limit,)).fetchall())
         return [job_of(row) for row in rows]
+
+    async def storage(self) -> Storage:
+        def sizes(cursor: sqlite3.Cursor) -> tuple[int, ...]:
+            return tuple(
+                cursor.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("user_version", "page_count", "freelist_count", "page_size")
+            )
+
+        schema, pages, unused, page = await self.read(sizes)
+        copied, log = look(self._path + BACKUP), look(self._path + LOG)
+        return Storage(
+            kind=f"SQLite {sqlite3.sqlite_version}",
+            path=self._path,
+            schema=schema,
+            size=pages * page,
+            free=unused * page,
+            log=0 if log is None else log.st_size,
+            room=_room(self._path),
+            backup_at=None if copied is None else copied.st_mtime_ns // 1_000_000,
+            backup=None if copied is None else copied.st_size,
+        )
 
     async def acts(self, limit: int) -> Sequence[Act]:
         rows = await self.read(lambda cursor: cursor.execute(sql.ACTS, (limit,)).fetchall())
@@ -160,6 +184,15 @@ class SQLiteReader:
 
 
 _PRAGMAS = ("query_only = 1", "busy_timeout = 5000", "wal_autocheckpoint = 0", "trusted_schema = 0", "temp_store = MEMORY")
+
+
+def _room(path: str) -> int | None:
+    """Bytes that are left on its disk for who is not root."""
+    try:
+        disk = os.statvfs(os.path.dirname(path))
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize
 
 
 def _stats(cursor: sqlite3.Cursor, now: int, alive: Callable[[str], bool]) -> Stats:

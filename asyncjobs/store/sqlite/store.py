@@ -34,11 +34,13 @@ from asyncjobs.store.base import (
     RunnerInfo,
     Situation,
     Stats,
+    Storage,
     Verdict,
 )
 from asyncjobs.store.sqlite import claiming, finishing, forking, operating, place, schema, uniques, upkeep
 from asyncjobs.store.sqlite import statements as sql
 from asyncjobs.store.sqlite.accepted import Accepted
+from asyncjobs.store.sqlite.aside import Aside
 from asyncjobs.store.sqlite.connection import BUSY_TIMEOUT, code_of, not_openable, refused
 from asyncjobs.store.sqlite.liveness import Liveness, Process
 from asyncjobs.store.sqlite.looking import Looker
@@ -81,6 +83,7 @@ class SQLiteStore:
             if looks
             else SQLiteReader(self.path, f"file:{schema.quoted(self.path)}?mode=ro", self._clock)
         )
+        self._aside = Aside(self.path, f"file:{schema.quoted(self.path)}?mode=ro")
         self._timetable = SQLiteTimetable(self._writing, self._reader)
         self._floor = 0  # the least token of this generation; written by open()
         self._latest_now = (
@@ -160,6 +163,7 @@ class SQLiteStore:
         try:
             # The last connection to close moves the log into the database and removes it, if it may write. Where that can't be
             # trusted (see Log.empty) it is the reader, which may not: the next start finds the log, and replays all of it.
+            await self._aside.stop()
             self._accepted.close()
             whole = await writer.finish()
             first, last = (self._reader, writer) if whole else (writer, self._reader)
@@ -431,8 +435,21 @@ class SQLiteStore:
     async def acts(self, limit: int) -> Sequence[Act]:
         return await self._reader.acts(limit)
 
+    async def storage(self) -> Storage:
+        return await self._reader.storage()
+
     async def failures(self, newest: int) -> Sequence[FailureGroup]:
         return await self._reader.failures(newest)
+
+    # --- aside
+
+    async def check(self) -> Sequence[str]:
+        self._writing()
+        return await self._aside.check()
+
+    async def backup(self, to: str | None) -> str:
+        self._writing()
+        return await self._aside.backup(to)
 
     # --- waking
 

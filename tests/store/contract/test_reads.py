@@ -170,3 +170,11 @@ async def test_whoever_follows_next_has_seen_all_that_match(store: Store) -> Non
     await store.insert([new(f"j{n}", args=large, name="large") for n in range(9)], now=NOW)
     seen = [id for jobs in await pages(store, JobQuery(task="large"), limit=4) for id in ids(jobs)]
     assert seen == [f"j{n}" for n in reversed(range(9))]
+
+
+async def test_what_keeps_the_jobs_is_told_and_is_whole(store: Store) -> None:
+    await put(store, "a")
+    storage = await store.storage()
+    assert storage.kind == "memory" or storage.kind.startswith("SQLite 3.")
+    assert (storage.path is None) is (storage.size is None)
+    assert list(await store.check()) == []
