@@ -54,7 +54,12 @@ class Outsider:
         self._store: Store = open_store(url, self._clock) if acts else self._looking
         self._endings = Endings(self._clock)
         self.schedules = Schedules(
-            lambda: self._store.timetable, self._clock, living=self._leave, template=_no_template, enqueue=self._enqueue
+            lambda: self._store.timetable,
+            self._clock,
+            living=self._leave,
+            template=_no_template,
+            enqueue=self._enqueue,
+            looking=lambda: None,
         )
         self.started = False  # written by __aenter__ and __aexit__
 

@@ -34,10 +34,12 @@ class Schedules:
         living: Callable[[], Hearer],
         template: Callable[[AnyCall], NewJob],
         enqueue: Callable[[NewJob], Coroutine[Any, Any, JobHandle[Any]]],
+        looking: Callable[[], object] | None = None,
     ) -> None:
         self._timetable = timetable
         self._clock = clock
         self._living = living
+        self._looking = living if looking is None else looking  # raises where they can't even be looked at
         self._template = template  # the job that a call asks for; raises what enqueueing it would
         self._enqueue = enqueue
         self._declared: dict[str, Schedule] = {}  # by name; written by declare()
@@ -69,7 +71,7 @@ class Schedules:
 
     async def list(self) -> Sequence[Schedule]:
         """Every schedule that the store has, in order of name, whoever made it."""
-        self._living()
+        self._looking()
         return await self._timetable().all()
 
     async def get(self, name: str) -> Schedule:

@@ -12,7 +12,12 @@ from asyncjobs.web.layout import Place, Section, document, named
 from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.words import counted
 
-BACK = (*Section, "stats/job", "stats/queue")  # where an act may lead back to, below the mount; nothing else is ever a redirect
+BACK = (
+    *Section,
+    "stats/job",
+    "stats/queue",
+    "stats/schedule",
+)  # where an act may lead back to, below the mount; nothing else is ever a redirect
 
 _ASKED = {
     "cancel": "Cancel? What waits never begins; what runs is asked to end.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 from asyncjobs.job import Job, Progress, State
@@ -34,10 +35,13 @@ _LOOKS = {"retrying": "warn", "failed": "bad", "succeeded": "ok", "held": "warn"
 
 
 async def _look(source: Source, visit: Visit) -> Page:
+    return await look_for(source, Filters.of(visit.query).asked(visit.redaction), LIMIT, visit.query.get("after"))
+
+
+async def look_for(source: Source, asked: Mapping[str, Any], limit: int, after: str | None = None) -> Page:
     """Some that match, where a few looks find any: one that finds none says where to go on."""
-    asked, after = Filters.of(visit.query).asked(visit.redaction), visit.query.get("after")
     for _ in range(LOOKS):
-        page = await source.list(**asked, limit=LIMIT, after=after)
+        page = await source.list(**asked, limit=limit, after=after)
         if page.jobs or page.next is None:
             break
         after = page.next

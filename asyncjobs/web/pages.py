@@ -12,6 +12,7 @@ from asyncjobs.web.overview import OVERVIEW
 from asyncjobs.web.process_list import PROCESSES
 from asyncjobs.web.queue_pages import QUEUE, QUEUES
 from asyncjobs.web.schedule_list import SCHEDULES
+from asyncjobs.web.schedule_page import SCHEDULE
 from asyncjobs.web.store_page import STORE
 from asyncjobs.web.task_list import TASKS
 from asyncjobs.web.view import AnyView
@@ -25,6 +26,7 @@ PAGES: Mapping[str, AnyView] = {
     "stats/queue": QUEUE,
     "stats/tasks": TASKS,
     "stats/schedules": SCHEDULES,
+    "stats/schedule": SCHEDULE,
     "stats/processes": PROCESSES,
     "stats/store": STORE,
     "stats/acts": ACT_LIST,

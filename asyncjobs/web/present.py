@@ -77,6 +77,8 @@ At `stats/queues`: queues, as above; at `stats/queue?name=`: one of them, with i
     words           its crontab line in words
     next_times      the next five times that it fires, or fewer
 
+At `stats/schedule?name=` see schedule_page.
+
 At `stats/tasks` see present_task, at `stats/store` store_page.
 
 At `stats/acts`: acts: [{at, at_ms, who, verb, target, count}, ...]: what was done by hand, newest first, to how many.
@@ -114,7 +116,9 @@ def presented(snapshot: Snapshot) -> Fields:
         "processes": [_process(process) for process in snapshot.processes],
         "paused_tasks": {task: presented_pause(pause) for task, pause in snapshot.paused_tasks.items()},
         "unknown_tasks": dict(snapshot.unknown_tasks),
-        "schedules": [_schedule(schedule, snapshot.undeclared) for schedule in snapshot.schedules],
+        "schedules": [
+            {**_schedule(schedule), "undeclared": schedule.name in snapshot.undeclared} for schedule in snapshot.schedules
+        ],
         "version": snapshot.version,
         "file": snapshot.file,
         **presented_as_of(snapshot),
@@ -149,14 +153,7 @@ def presented_failures(snapshot: Snapshot) -> Fields:
 def presented_schedules(snapshot: Snapshot) -> Fields:
     """All of them, with the times to come."""
     return {
-        "schedules": [
-            {
-                **_schedule(one, snapshot.undeclared),
-                "words": in_words(one),
-                "next_times": [iso(at) for at in one.coming(FOLLOWING)],
-            }
-            for one in snapshot.schedules
-        ],
+        "schedules": [{**presented_schedule(one), "undeclared": one.name in snapshot.undeclared} for one in snapshot.schedules],
         **presented_as_of(snapshot),
     }
 
@@ -312,7 +309,12 @@ def _condition(condition: Condition | None) -> Fields | None:
     return {**presented_moment("at", condition.at), "lag": condition.lag, "memory": condition.memory, "python": condition.python}
 
 
-def _schedule(schedule: Schedule, undeclared: frozenset[str]) -> Fields:
+def presented_schedule(schedule: Schedule) -> Fields:
+    """With the times to come; not whether the code of this process declares it."""
+    return {**_schedule(schedule), "words": in_words(schedule), "next_times": [iso(at) for at in schedule.coming(FOLLOWING)]}
+
+
+def _schedule(schedule: Schedule) -> Fields:
     return {
         "name": schedule.name,
         "task": schedule.job.name,
@@ -323,7 +325,6 @@ def _schedule(schedule: Schedule, undeclared: frozenset[str]) -> Fields:
         "last_job": schedule.last_job,
         "fired": schedule.fired,
         "paused": presented_pause(schedule.paused),
-        "undeclared": schedule.name in undeclared,
     }
 
 

@@ -9,7 +9,7 @@ from asyncjobs.stats import Snapshot
 from asyncjobs.web.act_pages import button, buttons_cell, do_head
 from asyncjobs.web.job_list import job_link
 from asyncjobs.web.layout import Place, Section, moment, named, paused, table_of
-from asyncjobs.web.markup import Content, element
+from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present import FOLLOWING
 from asyncjobs.web.queue_table import queue_link
 from asyncjobs.web.words import NOTHING, in_words, when
@@ -25,12 +25,12 @@ def schedule_table(snapshot: Snapshot, place: Place) -> Content:
     rows = [
         element(
             "tr",
-            element("th", named(schedule.name), _schedule_marks(schedule, snapshot), scope="row"),
+            element("th", schedule_link(schedule.name, place), _schedule_marks(schedule, snapshot), scope="row"),
             element("td", in_words(schedule), _line(schedule), class_="told"),
-            element("td", paused(schedule.paused) if schedule.paused else _next(schedule)),
+            element("td", paused(schedule.paused) if schedule.paused else following(schedule)),
             element("td", _last(schedule, place)),
             element("td", named(schedule.job.name), " on ", queue_link(schedule.job.queue, place), class_="told"),
-            buttons_cell(place, *_schedule_buttons(schedule, place)),
+            buttons_cell(place, *schedule_buttons(schedule, place)),
         )
         for schedule in schedules
     ]
@@ -45,7 +45,7 @@ def next_table(snapshot: Snapshot, place: Place) -> Content:
     rows = [
         element(
             "tr",
-            element("th", named(schedule.name), _schedule_marks(schedule, snapshot), scope="row"),
+            element("th", schedule_link(schedule.name, place), _schedule_marks(schedule, snapshot), scope="row"),
             element("td", moment(schedule.next_at, NOTHING)),
             element("td", in_words(schedule), class_="told"),
             element("td", _last(schedule, place)),
@@ -60,13 +60,17 @@ def next_table(snapshot: Snapshot, place: Place) -> Content:
     )
 
 
+def schedule_link(name: str, place: Place) -> Markup:
+    return place.link("stats/schedule", named(name), query={"name": name})
+
+
 def _line(schedule: Schedule) -> Content:
     """As the code has it, where that says more than the words."""
     line = when(schedule)
     return element("div", element("code", line), class_="muted") if line != in_words(schedule) else None
 
 
-def _next(schedule: Schedule) -> Content:
+def following(schedule: Schedule) -> Content:
     times = schedule.coming(FOLLOWING)
     return element("ol", [element("li", moment(at, NOTHING)) for at in times], class_="times") if times else "never again"
 
@@ -76,7 +80,7 @@ def _last(schedule: Schedule, place: Place) -> Content:
     return at if schedule.last_job is None else job_link(schedule.last_job, place, at)
 
 
-def _schedule_buttons(schedule: Schedule, place: Place) -> Iterator[Content]:
+def schedule_buttons(schedule: Schedule, place: Place) -> Iterator[Content]:
     for verb in ("run-schedule", "edit-schedule", "resume-schedule" if schedule.paused else "pause-schedule"):
         yield button(place, verb, f"schedule {schedule.name}", schedule=schedule.name)
 

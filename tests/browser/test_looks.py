@@ -69,6 +69,7 @@ STATES: dict[str, tuple[Callable[[Site], Any], str | Callable[[Site], str]]] = {
     "queue-paused": (busy, "stats/queue?name=off"),
     "tasks": (busy, "stats/tasks"),
     "schedules": (busy, "stats/schedules"),
+    "schedule": (busy, "stats/schedule?name=nightly"),
     "processes": (busy, "stats/processes"),
     "store": (busy, "stats/store"),
     "acts": (busy, "stats/acts"),
