@@ -711,8 +711,9 @@ class Jobs:
     def web(self, *, auth: Auth | None = None, redact: Collection[str] = ()) -> ASGIApp:
         """The page and its JSON, to be mounted: `app.mount("/jobs", jobs.web())` serves /jobs/stats and /jobs/health.
 
-        auth: a function (`def` or `async def`) of the request that returns None (nobody), "read", "act", or one of these
-        with a name: ("read", "ada"). Without it only a browser on this very machine may look. redact: names of arguments, and
+        auth: a function (`def` or `async def`) of the request that returns None (nobody), "read", "act", a set of acts (to look, and do these), or one
+        of these with a name: ("read", "ada"); or "basic": who gives the name and password in ASYNCJOBS_WEB_USER and ASYNCJOBS_WEB_PASSWORD may act;
+        or "local". Without it only a browser on this very machine may look; with "local" such a one may act. redact: names of arguments, and
         of what is in arguments, results and meta, whose values are shown nowhere, beside those that say that they are secret
         (password, token, ...). The runner's life is not the page's: give the app `lifespan=jobs.lifespan` as well.
         """

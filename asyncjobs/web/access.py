@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from enum import StrEnum
+from collections.abc import Collection, Set
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -15,9 +15,11 @@ from starlette.requests import Request
 from asyncjobs.errors import ConfigurationError
 from asyncjobs.record import record
 from asyncjobs.web.auth import Auth, Judge
+from asyncjobs.web.basic import Basic
 
 logger = logging.getLogger("asyncjobs.web")
 
+JSON = "application/json"
 MOUNT_LINE = 'app.mount("/jobs", jobs.web(auth=...))'
 
 # A request with any of these came through a proxy, so its peer says nothing about who asks. Lower case, as ASGI has them.
@@ -36,18 +38,11 @@ FORWARDING_FAMILIES = (
 _HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[^\[\]:@/\\\s]+))(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
-class Level(StrEnum):
-    """What a visitor may do."""
-
-    READ = "read"
-    ACT = "act"
-
-
 @record
 class Visitor:
-    """Who was let in. name: as `auth` told it. local: let in without `auth`, for being at this machine."""
+    """Who was let in. may: the acts that such a one may do. name: as `auth` told it. local: let in without `auth`, for being at this machine."""
 
-    level: Level
+    may: frozenset[str] = frozenset()
     name: str | None = None
     local: bool = False
 
@@ -63,35 +58,43 @@ class Refused:
 class Gate:
     """Lets in or refuses. Raises ConfigurationError for an `auth` that can't be asked."""
 
-    def __init__(self, auth: Auth | None) -> None:
-        if auth is not None and auth != "local" and not callable(auth):
+    def __init__(self, auth: Auth | None, acts: Collection[str]) -> None:
+        """acts: all that can be done."""
+        if auth is not None and auth not in ("local", "basic") and not callable(auth):
             raise ConfigurationError(
-                f"jobs.web(auth={auth!r}): give a function of the request that returns None, 'read', 'act' or ('read', name), or 'local'"
+                f"jobs.web(auth={auth!r}): give a function of the request that returns None, 'read', 'act', a set of acts, or one of these with "
+                "a name: ('read', name); or 'basic', or 'local'"
             )
-        self._auth = auth
+        self._judge: Judge | None = None if auth is None or auth == "local" else Basic() if auth == "basic" else auth
+        self._acts = frozenset(acts)
+        self._local = Visitor(self._acts if auth == "local" else frozenset(), local=True)
 
     async def judge(self, request: Request) -> Visitor | Refused:
         """What this visitor may do. Whatever `auth` raises comes through: an HTTPException is its answer, the rest its bug."""
-        if self._auth is None or self._auth == "local":
+        if self._judge is None:
             why = why_not_local(request)
-            if why is not None:
-                return Refused(why, closed=True)
-            return Visitor(Level.READ if self._auth is None else Level.ACT, local=True)
-        answer = await _ask(self._auth, request)
-        match answer:
-            case "read" | "act":
-                return Visitor(Level(answer))
-            case ("read" | "act" as level, str(name)):
-                return Visitor(Level(level), name)
-            case None:
-                pass
-            case _:
-                logger.error(
-                    "the auth= of jobs.web returned %.200r, so the visitor was refused: return None, 'read', 'act' or "
-                    "('read', name)",
-                    answer,
-                )
+            return self._local if why is None else Refused(why, closed=True)
+        answer = await _ask(self._judge, request)
+        may, name = answer if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], str) else (answer, None)
+        acts = self._meant(may)
+        if acts is not None:
+            return Visitor(acts, name)
+        if answer is not None:
+            logger.error(
+                "the auth= of jobs.web returned %.200r, so the visitor was refused: return None, 'read', 'act', a set of acts, or one of these "
+                "with a name: ('read', name). There are: %s",
+                answer,
+                ", ".join(sorted(self._acts)),
+            )
         return Refused("the auth= of this app said no", closed=False)
+
+    def _meant(self, may: object) -> frozenset[str] | None:
+        """The acts that are allowed; None where it says nothing of the kind."""
+        if may == "read":
+            return frozenset()
+        if may == "act":
+            return self._acts
+        return frozenset(may) if isinstance(may, Set) and may <= self._acts else None
 
 
 async def _ask(auth: Judge, request: Request) -> object:
@@ -150,15 +153,25 @@ def why_not_same_origin(request: Request) -> str | None:
     """Why this request may have been made by a page of somebody else's, in the name of who looks at ours; None when it was not.
 
     Browsers say where a request was made, in Sec-Fetch-Site; where they don't (plain HTTP elsewhere than on this machine), in
-    Origin. What says neither is no browser of these years: it is believed where it carries no cookie, which a browser would send along.
+    Origin. What says neither is no browser of these years: it is believed where it carries no cookie, which a browser would send along. A
+    browser sends basic credentials along, too, but no page of somebody else's can have it send JSON with them, as programs do.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return None if site == "same-origin" else f"it was made by another site (Sec-Fetch-Site: {site})"
     origin = request.headers.get("origin")
     if origin is None:
-        return "it carries a cookie, and doesn't say where it was made" if "cookie" in request.headers else None
+        if "cookie" in request.headers:
+            return "it carries a cookie, and doesn't say where it was made"
+        if "authorization" in request.headers and media_type(request) != JSON:
+            return "it carries credentials, and doesn't say where it was made; a program sends JSON (application/json)"
+        return None
     host = request.headers.get("host")
     if urlsplit(origin).netloc.lower() == (host or "").lower():
         return None
     return f"it was made by a page of {origin}, not of {host}"
+
+
+def media_type(request: Request) -> str:
+    """Of its body, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -53,7 +53,7 @@ def button(place: Place, do: str, about: str, *, back: str | None = None, **fiel
 
     back: where it leads to, one of BACK; without it, to where it stands. about: what it is done to, for who hears the page.
     """
-    if not place.acts:
+    if do not in place.may:
         return None
     verb = VERBS[do]
     named_ = {"aria_label": f"{verb.words} {about}"}

@@ -22,7 +22,7 @@ from asyncjobs.errors import (
 from asyncjobs.queue import Queue
 from asyncjobs.record import record
 from asyncjobs.store.base import Cancellation
-from asyncjobs.web.access import Visitor
+from asyncjobs.web.access import JSON, Visitor, media_type
 from asyncjobs.web.chores import Chores
 from asyncjobs.web.filters import NAMES as FILTERS
 from asyncjobs.web.filters import Filters
@@ -32,7 +32,6 @@ from asyncjobs.web.source import Selected, Source
 logger = logging.getLogger("asyncjobs.web")
 audit = logging.getLogger("asyncjobs.audit")
 
-JSON = "application/json"
 MOST = 1_000  # fields of a request to act
 LARGEST = 1 << 16  # bytes of a request to act
 LONGEST = 500  # characters of what an act was done to, as it is kept
@@ -251,11 +250,7 @@ VERBS: Mapping[str, Verb] = {
 
 def is_json(request: Request) -> bool:
     """Whether a program asks, which wants JSON back."""
-    return _kind(request) == JSON
-
-
-def _kind(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type(request) == JSON
 
 
 async def asked_for(request: Request) -> dict[str, str]:
@@ -265,7 +260,7 @@ async def asked_for(request: Request) -> dict[str, str]:
         body += chunk
         if len(body) > LARGEST:
             raise BadAct(f"the request is larger than {LARGEST:,} bytes")
-    kind = _kind(request)
+    kind = media_type(request)
     try:
         if kind == JSON:
             given = json.loads(body)

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from asyncjobs.clock import Clock, SystemClock
 from asyncjobs.errors import ConfigurationError, NotStarted
 from asyncjobs.store.base import HistoryBucket
-from asyncjobs.web.access import MOUNT_LINE, Gate, Level, Refused, why_not_same_origin
+from asyncjobs.web.access import MOUNT_LINE, Gate, Refused, Visitor, why_not_same_origin
 from asyncjobs.web.act_pages import confirm_page, done_line, way_back
-from asyncjobs.web.acting import BadAct, act, asked_for, is_json, known, refused, verb_of
+from asyncjobs.web.acting import VERBS, BadAct, act, asked_for, is_json, known, refused, verb_of
 from asyncjobs.web.api import act_json, answer_json, error_json, unreadable_json
 from asyncjobs.web.asset import Asset
 from asyncjobs.web.auth import Auth
@@ -40,7 +40,6 @@ from asyncjobs.web.view import AnyView, Missing, NumbersView, View, Visit
 
 logger = logging.getLogger("asyncjobs.web")
 
-NO_ACTS = "You may look, and not act: the auth= of jobs.web says so."
 KEEP_PAST = 30.0  # seconds; a week of many busy tasks takes a few tenths of one to add up (2026-11)
 LOOKING = ("GET", "HEAD")
 ACTING = ("POST",)
@@ -74,12 +73,12 @@ def web_app(source: Source, *, auth: Auth | None = None, redact: Collection[str]
     """An ASGI app with `stats` and `health`, for any mount point.
 
     auth: asked with each request for the numbers, a `def` (in a thread) or `async def` of the Starlette Request. Returns None
-        (refused), "read", "act", or one of these with a name: ("read", name). May raise Starlette's HTTPException instead,
-        to send to a login. Without it only a person at this machine may look; with "local" such a one may act, too.
+        (refused), "read", "act", a set of acts such as {"retry", "cancel"} (which may look, too), or one of these with a name: ("read", name). May raise Starlette's HTTPException instead,
+        to send to a login. Without it only a person at this machine may look; with "local" such a one may act, too; with "basic" who gives ASYNCJOBS_WEB_USER and ASYNCJOBS_WEB_PASSWORD may, by HTTP Basic.
     redact: names of values that no page shows, beside those that say by themselves that they are secret.
     Raises ConfigurationError for an `auth` that is no function, and a `redact` that is no names. `health` and the stylesheet are open to everyone.
     """
-    return Web(source, Gate(auth), Redaction(redact), SystemClock() if clock is None else clock)
+    return Web(source, Gate(auth, VERBS), Redaction(redact), SystemClock() if clock is None else clock)
 
 
 class Web:
@@ -162,7 +161,7 @@ class Web:
                 return response
             if isinstance(visitor, Refused):
                 return _refused(request, place, visitor)
-            may = replace(place, acts=visitor.level is Level.ACT, did=done_line(request.query_params))
+            may = replace(place, may=visitor.may, did=done_line(request.query_params))
             span = SPANS.get(request.query_params.get("range", ""), HOUR)
             return await show(
                 request, Visit(request.query_params, visitor, may, self._redaction, self._chores, self._clock.now(), span)
@@ -223,10 +222,12 @@ class Web:
     async def _confirm(self, request: Request, visit: Visit) -> Response:
         place = visit.place
         if not place.acts:
-            return _error(request, place, 403, NO_ACTS)
+            return _error(request, place, 403, _why_not(visit.visitor))
         try:
             fields = await asked_for(request) if request.method == "POST" else dict(request.query_params)
             name, verb = verb_of(fields)
+            if name not in place.may:
+                return _error(request, place, 403, _why_not(visit.visitor, name))
             there = await read(refused(known(self._source, name, fields)))
         except (BadAct, ConfigurationError) as error:
             return _error(request, place, 400, str(error))
@@ -239,11 +240,14 @@ class Web:
     async def _act(self, request: Request, visit: Visit) -> Response:
         place = visit.place
         if not place.acts:
-            return _error(request, place, 403, NO_ACTS)
+            return _error(request, place, 403, _why_not(visit.visitor))
         if why := why_not_same_origin(request):
             return _error(request, place, 403, f"Nothing was done: {why}.")
         try:
             fields = await asked_for(request)
+            name, _ = verb_of(fields)
+            if name not in place.may:
+                return _error(request, place, 403, f"Nothing was done: {_why_not(visit.visitor, name)}")
             done = await read(act(self._source, fields, visit.visitor, visit.redaction, visit.chores))
         except (BadAct, ConfigurationError) as error:
             return _error(request, place, 400, f"Nothing was done: {error}")
@@ -273,6 +277,13 @@ class Web:
     def _problems(self) -> Mapping[str, str]:
         problems = self._source.problems
         return problems if problems or self._source.started else {"runner": str(NotStarted())}
+
+
+def _why_not(visitor: Visitor, act: str = "act") -> str:
+    """Why this visitor may not."""
+    if visitor.local:
+        return 'You may look, and not act: give jobs.web an auth= that says who may, or auth="local" while developing; the page of a file acts with --act.'
+    return f"You may look, and not {act}: the auth= of this app says so."
 
 
 def _served(asset: Asset) -> Answering:

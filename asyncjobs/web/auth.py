@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from typing import Literal
 
 from starlette.requests import Request
 
-Answer = Literal["read", "act"] | tuple[Literal["read", "act"], str] | None
+May = (
+    Literal["read", "act"] | Set[str]
+)  # to look alone, to do everything, or to look and do what is named, such as {"retry", "cancel"}
+Answer = May | tuple[May, str] | None  # with a name for what is written down; None: nothing
 Judge = Callable[[Request], Answer | Awaitable[Answer]]
-Auth = Judge | Literal["local"]  # a person at this machine may act, too: for development
+# "local": a person at this machine may act, too: for development. "basic": who gives the name and password that the environment says.
+Auth = Judge | Literal["local", "basic"]

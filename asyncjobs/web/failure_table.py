@@ -16,6 +16,7 @@ SAID = 200  # characters of what an error said
 
 def failure_table(snapshot: Snapshot, place: Place, most: int | None = None) -> Content:
     """most: how many groups to show; all of them without."""
+    place = place.only("retry-matching", "discard-matching")
     groups = snapshot.failures if most is None else snapshot.failures[:most]
     if not groups:
         return None

@@ -26,6 +26,11 @@ SHAPES = {  # so that colour is not the only sign
     "queued": "○", "scheduled": "◷", "held": "❚❚", "retrying": "▲", "running": "◐", "cancelling": "◐",
     "succeeded": "✓", "failed": "✕", "cancelled": "–",
 }  # fmt: skip
+_SELECTED = {
+    "retry": ("Retry", True),
+    "cancel": ("Cancel", False),
+    "discard": ("Discard", False),
+}  # whether nothing is asked before
 _TIME = {"type": "datetime-local", "step": "1"}
 _FIELDS: Sequence[tuple[str, str, Mapping[str, str]]] = (
     ("queue", "Queue", {}), ("task", "Task", {}), ("error", "Error", {}), ("text", "Text", {}),
@@ -49,7 +54,7 @@ async def look_for(source: Source, asked: Mapping[str, Any], limit: int, after: 
 
 
 def _page(page: Page, visit: Visit) -> str:
-    filters, place = Filters.of(visit.query), visit.place
+    filters, place = Filters.of(visit.query), visit.place.only(*_SELECTED)
     rows = [_row(job, visit.now, visit.redaction, place) for job in page.jobs]
     heads = [element("th", head, scope="col") for head in ("Job", "Task", "State", "Queue")]
     heads += [element("th", "Attempt", scope="col", class_="number")]
@@ -58,8 +63,10 @@ def _page(page: Page, visit: Visit) -> str:
         every = element("input", type="checkbox", data_every="id", hidden=True, aria_label="Select all on this page")
         heads = [element("th", every, element("span", "Select"), scope="col"), *heads]
     found: Content = table_of("Jobs, newest first", heads, rows) if rows else _none(page, filters, place)
+    if rows and not place.acts:
+        found = (_matching(filters, visit.place), found)
     if rows and place.acts:
-        found = (_matching(filters, place), _selected(found, filters, place))
+        found = (_matching(filters, visit.place), _selected(found, filters, place))
     return document(place, "Jobs", _form(filters, place), found, _turn(page, filters, place), here=Section.JOBS, stays_fresh=True)
 
 
@@ -119,9 +126,9 @@ def _selected(table: Content, filters: Filters, place: Place) -> Markup:
     """The table, and what can be done to the jobs that are ticked in it."""
     act, ask = place.up + "stats/act", place.up + "stats/confirm"
     buttons = [
-        element("button", "Retry selected", name="do", value="retry", formaction=act),
-        element("button", "Cancel selected…", name="do", value="cancel"),
-        element("button", "Discard selected…", name="do", value="discard"),
+        element("button", f"{words} selected{'' if at_once else '…'}", name="do", value=verb, formaction=act if at_once else None)
+        for verb, (words, at_once) in _SELECTED.items()
+        if verb in place.may
     ]
     back = element("input", type="hidden", name="back", value=_address(filters))
     return element("form", back, table, element("div", buttons, class_="buttons"), method="post", action=ask)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from urllib.parse import urlencode
 
@@ -39,7 +40,7 @@ _SECTIONS = {
 class Place:
     """Where a page stands. up: leads from it to the mount, relative, so that no proxy can make a link wrong.
 
-    style, script: the stylesheet and the script, below the mount. live: the page was asked to keep itself fresh. acts: who looks may act. did: what was done
+    style, script: the stylesheet and the script, below the mount. live: the page was asked to keep itself fresh. may: what who looks may do. did: what was done
     just before, to be said. here: its own address below the mount, where an act leads back to.
     """
 
@@ -47,9 +48,18 @@ class Place:
     style: str
     script: str = ""
     live: bool = False
-    acts: bool = False
+    may: frozenset[str] = frozenset()
     did: Markup | None = None
     here: str = Section.OVERVIEW
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything may be done."""
+        return bool(self.may)
+
+    def only(self, *acts: str) -> Place:
+        """The same, for a part of the page that offers these alone."""
+        return replace(self, may=self.may & frozenset(acts))
 
     def link(self, path: str, *words: Content, query: Mapping[str, str] | None = None) -> Markup:
         asked = "?" + urlencode(query, errors="replace") if query else ""

@@ -179,6 +179,7 @@ def _longest(snapshot: Snapshot, place: Place) -> Content:
 def _paused_tasks(tasks: Mapping[str, Pause], place: Place) -> Content:
     if not tasks:
         return None
+    place = place.only("resume-task")
     rows = [
         element(
             "tr",

@@ -28,6 +28,7 @@ SEVERITY_SHAPES = {Severity.WARN: "▲", Severity.BAD: "✕"}  # so that colour 
 
 def depth_table(queues: Sequence[QueueSnapshot], all_of_them: QueueSnapshot, findings: Sequence[Finding], place: Place) -> Markup:
     """Worst first."""
+    place = place.only("limits", "pause", "resume")
     wrong = {finding.queue: finding for finding in findings if finding.queue is not None}
 
     def cells(queue: QueueSnapshot) -> Content:

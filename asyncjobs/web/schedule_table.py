@@ -18,7 +18,7 @@ SOONEST = 5  # that the overview names
 
 
 def schedule_table(snapshot: Snapshot, place: Place) -> Content:
-    schedules = snapshot.schedules
+    schedules, place = snapshot.schedules, place.only("run-schedule", "edit-schedule", "pause-schedule", "resume-schedule")
     if not schedules:
         return None
     heads = [element("th", head, scope="col") for head in ("Schedule", "When", "Next", "Last", "Enqueues", *do_head(place))]

@@ -15,7 +15,7 @@ _HEADS = ("Started", "Succeeded", "Failures", "Failed jobs", "Due to start, p95"
 
 
 def _page(snapshot: Snapshot, visit: Visit) -> str:
-    place = visit.place
+    place = visit.place.only("pause-task", "resume-task")
     heads = [element("th", head, scope="col") for head in ("Task", "As it is declared")]
     heads += [element("th", head, scope="col", class_="number") for head in _HEADS]
     heads += [element("th", head, scope="col") for head in do_head(place)]
