@@ -248,6 +248,15 @@ VERBS: Mapping[str, Verb] = {
 }
 
 
+HOW: Mapping[str, tuple[str, ...]] = {  # fields that say how it is done
+    "pause": ("why",),
+    "pause-task": ("why",),
+    "pause-schedule": ("why",),
+    "limits": ("limit", "global_limit", "rate", "burst", "max_waiting", "keep"),
+    "edit-schedule": ("cron", "tz", "every", "jitter"),
+}
+
+
 def is_json(request: Request) -> bool:
     """Whether a program asks, which wants JSON back."""
     return media_type(request) == JSON

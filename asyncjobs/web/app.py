@@ -32,6 +32,8 @@ from asyncjobs.web.metrics import MEDIA_TYPE as METRICS
 from asyncjobs.web.metrics import metrics
 from asyncjobs.web.mounting import mounted
 from asyncjobs.web.negotiate import Face, face
+from asyncjobs.web.openapi import PATH as OPENAPI
+from asyncjobs.web.openapi import openapi
 from asyncjobs.web.pages import PAGES
 from asyncjobs.web.redact import Redaction
 from asyncjobs.web.source import Source
@@ -105,6 +107,7 @@ class Web:
             **{f"/{path}": Route(LOOKING, self._guarded(self._shown(view))) for path, view in PAGES.items()},
             "/stats/confirm": Route((*LOOKING, *ACTING), self._guarded(self._confirm)),
             "/stats/act": Route(ACTING, self._guarded(self._act)),
+            f"/{OPENAPI}": Route(LOOKING, self._guarded(self._openapi)),
             "/metrics": Route(LOOKING, self._guarded(self._metrics)),
             "/health": Route(LOOKING, self._health),
             **{f"/{asset.path}": Route(LOOKING, _served(asset)) for asset in (self._style, self._script)},
@@ -212,6 +215,9 @@ class Web:
             return not_modified(tag) if is_known(request, tag) else _tagged(response, tag)
 
         return show
+
+    async def _openapi(self, request: Request, visit: Visit) -> Response:
+        return answer_json(openapi(visit.place.up))
 
     async def _metrics(self, request: Request, visit: Visit) -> Response:
         reading = await self._latest.get()
