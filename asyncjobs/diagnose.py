@@ -6,6 +6,7 @@ The rules are those of the design's dashboard (B5), first match for each queue; 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -77,8 +78,11 @@ def diagnose(vitals: Vitals) -> list[Finding]:
         *_missed(vitals),
         *_blocked(vitals.stats),
     ]
+    by_queue: defaultdict[str, list[HistoryBucket]] = defaultdict(list)
+    for bucket in vitals.history:
+        by_queue[bucket.queue].append(bucket)
     for name, queue in vitals.stats.queues.items():
-        first = next(_of_queue(_Queue(name, queue, vitals)), None)
+        first = next(_of_queue(_Queue(name, queue, by_queue[name], vitals)), None)
         if first is not None:
             found.append(first)
     return found
@@ -128,7 +132,7 @@ def _blocked(stats: Stats) -> Iterator[Finding]:
 class _Queue:
     """One queue's numbers, as the rules speak of them."""
 
-    def __init__(self, name: str, stats: QueueStats, vitals: Vitals) -> None:
+    def __init__(self, name: str, stats: QueueStats, mine: Sequence[HistoryBucket], vitals: Vitals) -> None:
         self.name, self.stats, self.as_of = name, stats, vitals.stats.as_of
         self.waiting = stats.waiting
         self.oldest = 0.0 if stats.oldest_due is None else max(self.as_of - stats.oldest_due, 0) / 1000  # seconds
@@ -137,7 +141,6 @@ class _Queue:
         self.stuck = vitals.stuck.get(name, 0)
         self.limits = vitals.limits.get(name, Limits())
         self.queued, self.max_waiting = stats.states.get(State.QUEUED, 0), vitals.max_waiting.get(name)
-        mine = [bucket for bucket in vitals.history if bucket.queue == name]
         end = self.as_of - self.as_of % HISTORY_STEP  # of the last whole minute
         self.recent = _Flow(mine, end - WINDOW, end)
         self.before = _Flow(mine, self.as_of - DAY - BESIDE, self.as_of - DAY + BESIDE)

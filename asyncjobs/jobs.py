@@ -44,6 +44,7 @@ from asyncjobs.key import KeyFunction
 from asyncjobs.life import Life
 from asyncjobs.pause import checked_said
 from asyncjobs.queue import Queue, queues_of
+from asyncjobs.recent import RecentHistory
 from asyncjobs.registry import AnyTask, Registry
 from asyncjobs.retry import Retry
 from asyncjobs.runner.runner import Runner
@@ -57,7 +58,7 @@ from asyncjobs.store.opening import open_store
 from asyncjobs.task import PLAIN, Call, Configured, Task
 from asyncjobs.unique import Unique
 from asyncjobs.version import VERSION
-from asyncjobs.vitals import FAILURES, LONGEST, DeclaredTask, Vitals, spans
+from asyncjobs.vitals import FAILURES, LONGEST, DeclaredTask, Vitals
 from asyncjobs.web.auth import Auth
 from asyncjobs.web.opening import open_web
 
@@ -137,6 +138,7 @@ class Jobs:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._url = url
         self._store: Store = open_store(url, self._clock)
+        self._recent = RecentHistory(self._store)
         self._queues = queues_of({"default": 10} if queues is None else queues)
         self._work = self._checked_work(_environment_work(self._queues) if work is None else work)
         self._resources = resources
@@ -490,7 +492,7 @@ class Jobs:
         now = self._clock.now()
         return Vitals(
             await self._store.stats(now=now),
-            [bucket for since, until in spans(now) for bucket in await self._store.history(since=since, until=until)],
+            await self._recent.get(now),
             await self._store.timetable.all(),
             await self._store.failures(FAILURES),
             await self._store.longest_running(LONGEST),

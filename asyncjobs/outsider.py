@@ -24,6 +24,7 @@ from asyncjobs.hearer import Nobody
 from asyncjobs.job import Job, NewJob, Only
 from asyncjobs.pause import checked_said
 from asyncjobs.queue import Queue
+from asyncjobs.recent import RecentHistory
 from asyncjobs.schedules import Schedules
 from asyncjobs.selection import Selection, checked_spread, query_of
 from asyncjobs.stats import Snapshot, snapshot
@@ -31,7 +32,7 @@ from asyncjobs.store.base import Act, Cancellation, HistoryBucket, Page, Storage
 from asyncjobs.store.opening import look_at, open_store
 from asyncjobs.task import AnyCall
 from asyncjobs.version import VERSION
-from asyncjobs.vitals import FAILURES, LONGEST, Vitals, spans
+from asyncjobs.vitals import FAILURES, LONGEST, Vitals
 
 NO_LEAVE = "This page only looks; to act from here, start it with --act."
 NO_CODE = (
@@ -52,6 +53,7 @@ class Outsider:
         self._acts = acts
         self._looking = look_at(url, self._clock)
         self._store: Store = open_store(url, self._clock) if acts else self._looking
+        self._recent = RecentHistory(self._store)
         self._endings = Endings(self._clock)
         self.schedules = Schedules(
             lambda: self._store.timetable,
@@ -138,7 +140,7 @@ class Outsider:
         schedules = await self._store.timetable.all()
         vitals = Vitals(
             await self._store.stats(now=now),
-            [bucket for since, until in spans(now) for bucket in await self._store.history(since=since, until=until)],
+            await self._recent.get(now),
             schedules,
             await self._store.failures(FAILURES),
             await self._store.longest_running(LONGEST),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
@@ -161,11 +161,14 @@ def snapshot(vitals: Vitals, *, version: str, runner: str, file: str | None = No
     stats, schedules = vitals.stats, vitals.schedules
     living = [one for one in stats.runners if one.alive]
     recent = [bucket for bucket in vitals.history if bucket.at >= stats.as_of - HOUR]
+    by_queue: defaultdict[str, list[HistoryBucket]] = defaultdict(list)
+    for bucket in recent:
+        by_queue[bucket.queue].append(bucket)
     queues = [
         _queue(
             name,
             queue,
-            [bucket for bucket in recent if bucket.queue == name],
+            by_queue[name],
             living,
             vitals.limits.get(name, Limits()),
             vitals.max_waiting.get(name),
@@ -226,11 +229,11 @@ def _tasks(vitals: Vitals, recent: Sequence[HistoryBucket], living: Sequence[Run
 def _task(
     name: str, declared: DeclaredTask | None, alive: bool, pause: Pause | None, unknown: int, history: Sequence[HistoryBucket]
 ) -> TaskSnapshot:
-    counts = Counter[Metric]()
-    for bucket in history:
-        counts.update(bucket.counts)
+    def count(metric: Metric) -> int:
+        return sum(bucket.counts.get(metric, 0) for bucket in history)
+
     return TaskSnapshot(
-        name, declared, alive, pause, unknown, counts[Metric.STARTED], counts[Metric.SUCCEEDED], counts[Metric.FAILURES], counts[Metric.DEAD],
+        name, declared, alive, pause, unknown, count(Metric.STARTED), count(Metric.SUCCEEDED), count(Metric.FAILURES), count(Metric.DEAD),
         Durations.of(bucket.wait for bucket in history), Durations.of(bucket.run for bucket in history),
     )  # fmt: skip
 
@@ -276,13 +279,12 @@ def _queue(
 
 def ended_in(history: Iterable[HistoryBucket], until: int, length: int, step: int = HISTORY_STEP) -> list[Minute]:
     """What ended in each step of this length of time (ms) up to `until`, oldest first. history: in such steps."""
-    ended: defaultdict[int, Counter[Metric]] = defaultdict(Counter)
+    well, badly = defaultdict[int, int](int), defaultdict[int, int](int)
     for bucket in history:
-        ended[bucket.at].update(bucket.counts)
+        well[bucket.at] += bucket.counts.get(Metric.SUCCEEDED, 0)
+        badly[bucket.at] += bucket.counts.get(Metric.FAILURES, 0)
     last = until - until % step
-    return [
-        Minute(at, ended[at][Metric.SUCCEEDED], ended[at][Metric.FAILURES]) for at in range(last - length + step, last + 1, step)
-    ]
+    return [Minute(at, well[at], badly[at]) for at in range(last - length + step, last + 1, step)]
 
 
 def _seconds(milliseconds: float | None) -> float | None:

@@ -51,7 +51,8 @@ FLOORS: dict[str, tuple[int, str]] = {
     "runner": (2, "runner"),
     "web": (2, "web"),
     **dict.fromkeys(
-        ["jobs", "outsider", "hearer", "schedules", "selection", "life", "registry", "from_thread", "endings"], (3, "jobs")
+        ["jobs", "recent", "outsider", "hearer", "schedules", "selection", "life", "registry", "from_thread", "endings"],
+        (3, "jobs"),
     ),
     **dict.fromkeys(["asgi", "testing", "cli", "dashboard"], (4, "edges")),
     **dict.fromkeys(["", "__main__"], (5, "door")),

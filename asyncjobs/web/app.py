@@ -16,8 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from asyncjobs.clock import Clock, SystemClock
 from asyncjobs.errors import ConfigurationError, NotStarted
+from asyncjobs.stats import Snapshot
 from asyncjobs.store.base import HistoryBucket
-from asyncjobs.web.access import MOUNT_LINE, Gate, Refused, Visitor, why_not_same_origin
+from asyncjobs.web.access import JSON, MOUNT_LINE, Gate, Refused, Visitor, why_not_same_origin
 from asyncjobs.web.act_pages import confirm_page, done_line, way_back
 from asyncjobs.web.acting import VERBS, BadAct, act, asked_for, is_json, known, refused, verb_of
 from asyncjobs.web.api import act_json, answer_json, error_json, unreadable_json
@@ -192,10 +193,10 @@ class Web:
             if is_known(request, tag):
                 return not_modified(tag)
             try:
-                response = HTMLResponse(view.html(reading, visit)) if html else answer_json(view.fields(reading, visit))
+                body = self._latest.written(tag, lambda: _body(view, reading, visit, html=html))
             except Missing as missing:
                 return _error(request, visit.place, 404, str(missing))
-            return _tagged(response, tag)
+            return _tagged(HTMLResponse(body) if html else Response(body, media_type=JSON), tag)
 
         return show
 
@@ -290,6 +291,10 @@ def _why_not(visitor: Visitor, act: str = "act") -> str:
     if visitor.local:
         return 'You may look, and not act: give jobs.web an auth= that says who may, or auth="local" while developing; the page of a file acts with --act.'
     return f"You may look, and not {act}: the auth= of this app says so."
+
+
+def _body(view: NumbersView, reading: Snapshot, visit: Visit, *, html: bool) -> bytes:
+    return view.html(reading, visit).encode() if html else bytes(answer_json(view.fields(reading, visit)).body)
 
 
 def _served(asset: Asset) -> Answering:

@@ -9,7 +9,9 @@ import pytest
 
 from asyncjobs.errors import StoreUnavailable
 from asyncjobs.stats import Snapshot
+from asyncjobs.web import app as web
 from asyncjobs.web.app import web_app
+from asyncjobs.web.latest import WRITTEN
 from tests.web.fakes import AS_OF, FakeSource, FakeWatch, a_job, a_queue, a_snapshot
 
 HTML = {"accept": "text/html"}
@@ -61,3 +63,43 @@ async def test_who_looks_and_may_act_and_what_was_done_make_another_page(browse:
 async def test_what_could_not_be_read_is_no_page_to_be_kept(browse: Any) -> None:
     answer = await browse(web_app(FakeSource(StoreUnavailable("busy")))).get("/stats", headers=HTML)
     assert "etag" not in answer.headers
+
+
+async def test_many_tabs_cost_one_reading_and_one_writing_of_it(browse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, watch = FakeSource(), FakeWatch()
+    app = web_app(source, clock=watch)
+    written: list[bool] = []
+    body = web._body
+
+    def counted(*given: Any, **more: Any) -> bytes:
+        written.append(more["html"])
+        return body(*given, **more)
+
+    monkeypatch.setattr(web, "_body", counted)
+    clients = [browse(app) for _ in range(10)]
+    pages = {(await client.get("/stats", headers={"accept": "text/html"})).text for client in clients for _ in range(3)}
+    assert (len(pages), source.reads, written) == (1, 1, [True])
+    for client in clients:
+        await client.get("/stats")
+    assert written == [True, False]
+    watch.seconds += 1
+    for client in clients:
+        await client.get("/stats")
+    assert (source.reads, written) == (2, [True, False, False])
+
+
+async def test_what_is_written_for_one_is_shown_to_nobody_else(browse: Any) -> None:
+    source = FakeSource()
+    app = web_app(source, auth=lambda request: ("read", request.headers["x-user"]), clock=FakeWatch())
+    for name in ("ada", "bob", "ada"):
+        page = await browse(app).get("/stats", headers={"accept": "text/html", "x-user": name})
+        assert f"shown to <bdi>{name}</bdi>" in page.text
+    assert source.reads == 1
+
+
+async def test_of_one_reading_so_many_pages_are_kept_and_no_more(browse: Any) -> None:
+    client = browse(web_app(FakeSource(), clock=FakeWatch()))
+    for number in range(2 * WRITTEN + 5):
+        assert (await client.get(f"/stats?n={number}")).status_code == 200
+    app = client._transport.app
+    assert len(app._latest._written[1]) <= WRITTEN
