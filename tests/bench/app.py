@@ -13,7 +13,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Receive, Scope, Send
 
 
 def main() -> None:
@@ -50,7 +51,17 @@ def with_jobs(database: Path) -> Starlette:
         return JSONResponse({"job": job.id}, 202)
 
     async def facts(request: Request) -> Response:
-        return JSONResponse({"ran": ran, "cpu": time.process_time()})
+        told = {"ran": ran, "cpu": time.process_time(), "pages": list(pages)}
+        pages.clear()
+        return JSONResponse(told)
+
+    web, pages = jobs.web(), list[dict[str, float]]()
+
+    async def timed(scope: Scope, receive: Receive, send: Send) -> None:
+        """The page; how long it took on the clock, and of this thread's processor (others have their turn while it waits)."""
+        began, busy = time.perf_counter(), time.thread_time()
+        await web(scope, receive, send)
+        pages.append({"ms": (time.perf_counter() - began) * 1e3, "cpu": (time.thread_time() - busy) * 1e3})
 
     async def pause(request: Request) -> Response:
         await jobs.pause(QUEUE)
@@ -66,6 +77,7 @@ def with_jobs(database: Path) -> Starlette:
         Route("/facts", facts, methods=["POST"]),
         Route("/pause", pause, methods=["POST"]),
         Route("/resume", resume, methods=["POST"]),
+        Mount("/jobs", timed),
     ]
     return Starlette(routes=routes, lifespan=jobs.lifespan)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.bench import depth, drain, enqueue, idle, imports, latency, memory, neighbours, page, web, workers
+from tests.bench import depth, drain, enqueue, idle, imports, latency, memory, neighbours, opened, page, tabs, web, workers
 from tests.bench.files import Files
 from tests.bench.row import Row
 from tests.bench.scale import Scale
@@ -18,6 +18,8 @@ FAMILIES: Mapping[str, Callable[[Scale, Files], list[Row]]] = {
     "neighbours": neighbours.measure,
     "workers": workers.measure,
     "page": page.measure,
+    "tabs": tabs.measure,
+    "opened": opened.measure,
     "memory": memory.measure,
     "idle": idle.measure,
     "imports": imports.measure,

@@ -54,6 +54,16 @@ class Server:
         assert self._process is not None
         return self._process.pid
 
+    def terminate(self) -> None:
+        """SIGTERM, without waiting for what comes of it."""
+        assert self._process is not None
+        self._process.terminate()
+
+    @property
+    def is_up(self) -> bool:
+        assert self._process is not None
+        return self._process.poll() is None
+
     def post(self, path: str) -> Any:
         """The JSON answer. Raises OSError where nobody listens."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WITHIN)

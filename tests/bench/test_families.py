@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as program
-from tests.bench import depth, drain, enqueue, idle, imports, latency, memory, neighbours, page, table, web, workers
+from tests.bench import depth, drain, enqueue, idle, imports, latency, memory, neighbours, opened, page, table, tabs, web, workers
 from tests.bench.families import FAMILIES
 from tests.bench.files import Files, Kind
 from tests.bench.mark import at_most
@@ -135,6 +135,19 @@ def test_page(files: Files) -> None:
     rows = page.measure(TINY, files)
     _plausible(rows)
     assert len(rows) == 5
+
+
+def test_opened(files: Files) -> None:
+    rows = opened.measure(TINY, files)
+    _plausible(rows)
+    assert len(rows) == 5
+
+
+def test_tabs(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tabs, "EVERY", 0.1)
+    rows = tabs.measure(TINY, files)
+    _plausible(rows)
+    assert len(rows) == 7
 
 
 @needs_proc

@@ -1,0 +1,249 @@
+"""What somebody may try on the page, and the tests that hold it off: GUARDED_BY names them, wherever they stand; those of all pages at once are here."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from asyncjobs.explain import Explanation, Obstacle, Reason
+from asyncjobs.job import AttemptRecord, Error, Progress, State
+from asyncjobs.pause import Pause
+from asyncjobs.store.base import Condition, Storage
+from asyncjobs.web.acting import VERBS
+from asyncjobs.web.app import web_app
+from asyncjobs.web.pages import PAGES
+from tests.web.fakes import (
+    AS_OF,
+    FakeSource,
+    FakeWatch,
+    a_finding,
+    a_group,
+    a_job,
+    a_process,
+    a_queue,
+    a_schedule,
+    a_snapshot,
+    a_task,
+)
+from tests.web.html import Page
+
+GUARDED_BY = {  # threat → tests: file below tests, without test_; or "here"
+    "a page of the web that points its own name at this machine (DNS rebinding)": {
+        "web.access": ["without_auth_a_host_that_others_can_point_here_is_refused", "without_auth_two_hosts_are_refused"],
+    },
+    "a proxy that makes everybody a loopback peer": {
+        "web.access": [
+            "without_auth_a_forwarded_request_is_refused_whatever_the_header_says", "without_auth_an_unknown_peer_or_unix_socket_is_refused",
+            "without_auth_http_1_0_is_refused_as_a_silent_nginx_speaks_it",
+        ],
+    },
+    "somebody elsewhere where there is no auth=": {
+        "web.access": ["without_auth_a_peer_elsewhere_is_refused", "a_refused_visitor_does_not_make_us_read_the_store"],
+        "web.acting": ["who_is_refused_can_not_act"],
+    },
+    "an auth= that answers nonsense, or breaks": {
+        "web.access": ["a_wrong_answer_of_auth_refuses_and_is_logged", "a_bug_in_auth_is_the_apps_and_shows_no_number"],
+        "web.who_may": ["a_set_that_names_what_is_no_act_refuses_and_is_logged", "where_the_environment_does_not_say_both_the_app_does_not_start"],
+    },
+    "acting beyond what one may": {
+        "web.acting": ["who_may_only_look_can_not_act"],
+        "web.who_may": ["what_is_not_in_the_set_is_refused_by_its_name", "everybody_else_is_asked_for_them"],
+    },
+    "a page of another origin that acts in a visitor's name (CSRF)": {
+        "web.acting": ["a_page_of_another_origin_acts_in_nobodys_name", "only_a_post_acts"],
+        "web.who_may": ["a_page_of_another_origin_can_not_use_the_password_that_a_browser_remembers"],
+        "here": ["a_header_or_field_that_names_another_method_does_nothing"],
+    },
+    "a page of another origin that shows or reads ours": {
+        "web.app": ["every_answer_is_closed_to_caches_frames_and_foreign_content"], "here": ["no_answer_is_open_to_other_origins"],
+    },
+    "markup and script in whatever others write": {
+        "web.markup": ["text_stays_text_and_an_attribute_stays_one_attribute", "what_would_act_unseen_is_spelt_out"],
+        "browser.hostile": ["a_job_called_script_is_text"],
+        "here": ["hostile_text_anywhere_changes_no_page", "no_page_has_script_or_style_within"],
+    },
+    "an act or a login that leads elsewhere": {
+        "web.acting": ["an_act_leads_back_to_a_page_of_ours_alone"], "web.mounting": ["a_redirect_never_speaks_of_the_host"],
+    },
+    "lines put into headers or logs": {"here": ["no_text_makes_a_header_or_a_line_of_the_log"]},
+    "secrets, on a page or found out by a search": {
+        "web.jobs_pages": ["what_is_secret_is_shown_nowhere"], "web.filters": ["a_secret_is_not_found_out_by_its_value"],
+        "web.redact": ["what_says_that_it_is_secret_is_hidden", "it_is_hidden_at_any_depth_and_whole"], "browser.hostile": ["a_secret_is_not_shown"],
+    },
+    "requests that are too large, or too strange": {
+        "web.acting": ["what_can_not_be_done_as_it_was_asked_is_refused_in_a_sentence"], "web.fuzz": ["every_answer_is_one_that_the_document_describes"],
+        "here": ["a_long_name_or_value_costs_no_more_than_its_length"],
+    },
+    "paths that pretend to be elsewhere": {"here": ["a_path_that_is_not_exactly_ours_is_nowhere"]},
+    "what health tells strangers": {"web.health": ["health_of_an_ill_process_is_503_without_its_reason", "health_is_open_to_everyone_and_reads_nothing"]},
+}  # fmt: skip
+
+HTML = {"accept": "text/html"}
+HOSTILE = [
+    "<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "</textarea></title></style><svg/onload=alert(1)>", "javascript:alert(1)",
+    "\u202egnp.exe", "a\0b\x1b[31m", "\ud800", "&lt;b&gt;", "{{7*7}}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("threat", GUARDED_BY)
+def test_each_threat_has_its_tests(threat: str) -> None:
+    for where, names in GUARDED_BY[threat].items():
+        parts = where.rpartition(".")
+        module = importlib.import_module(__name__ if where == "here" else f"tests.{parts[0]}.test_{parts[2]}")
+        missing = [name for name in names if not callable(getattr(module, f"test_{name}", None))]
+        assert not missing, where
+
+
+def asked_as(text: str) -> str:
+    """As an address can have it: what is no text at all comes as something else, and no id is like it."""
+    return text.encode(errors="replace").decode()
+
+
+def full(text: str) -> FakeSource:
+    """This text wherever others write one."""
+    pause, error = Pause(AS_OF, text, text), Error(text, text, text)
+    job = a_job(
+        asked_as(text), name=text, queue=text, state=State.QUEUED, key=text, unique_key=text, progress=Progress(1, 2, text), error=error, runner=text,
+        attempts=(AttemptRecord(1, text, text, AS_OF, AS_OF, error),), args='{"args":[],"kwargs":{"<b>":"<i>"}}', meta='{"<b>":"<i>"}',
+    )  # fmt: skip
+    source = FakeSource(
+        a_snapshot(
+            a_queue(text, pause=pause, waiting=1, latency=9.0), a_queue("web"), findings=[a_finding(text, queue=text), a_finding(text, queue=None)],
+            failures=[a_group(text, text, message=text)], longest=[job], paused_tasks={text: pause}, unknown_tasks={text: 3}, version=text,
+            schedules=[a_schedule(text, paused=pause, last_job=text), a_schedule("b")], problems={text: text}, file=text,
+            tasks=[a_task(text, pause=pause, unknown=1, started=99), a_task("b", declared=None)],
+            processes=[a_process(host=text, version=text, slots={text: 1}, condition=Condition(AS_OF, 2.0, 1, text))],
+        ),
+        jobs=[job, a_job("b", meta='{"schedule":"x"}')],
+    )  # fmt: skip
+    source.why, source.here, source.next = Explanation(text, [Obstacle(Reason.DUE, text, {})]), {asked_as(text): text}, text
+    source.stored = Storage(text, text, 1, 2, 3, 4, 5, AS_OF, 7)
+    source.recorded = [(text, text, text, 1)]
+    return source
+
+
+def addresses(text: str) -> list[str]:
+    """Every page, and every question that is asked before an act, about this text."""
+    said = quote(text, errors="surrogatepass")
+    asked = {
+        "stats/job": f"id={quote(asked_as(text))}",
+        "stats/queue": f"name={said}",
+        "stats/schedule": f"name={said}",
+        "stats/jobs": f"queue={said}&text={said}",
+    }
+    about = urlencode(
+        {name: text for name in ("id", "queue", "task", "schedule", "error", "back", "why")}, errors="surrogatepass"
+    )
+    questions = [f"stats/confirm?do={name}&state=failed&{about}" for name, verb in VERBS.items() if verb.asks]
+    return [*(f"{path}?{asked.get(path, '')}" for path in PAGES), *questions, f"nowhere?{said}", f"stats/jobs?since={said}"]
+
+
+async def shown(browse: Any, text: str) -> dict[str, Page]:
+    client = browse(web_app(full(text), auth=lambda request: ("act", text), clock=FakeWatch()))
+    wanted, names = addresses(text), addresses("name")
+    return {name: Page((await client.get(f"/{path}", headers=HTML)).text) for name, path in zip(names, wanted, strict=True)}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_hostile_text_anywhere_changes_no_page(browse: Any, hostile: str) -> None:
+    benign, attacked = await shown(browse, "harmless"), await shown(browse, hostile)
+    if hostile != asked_as(hostile):
+        del attacked["stats/queue?name=name"]  # which no address can name
+    for path, page in attacked.items():
+        assert page.shape == benign[path].shape, path
+        assert [set(given) for _, given in page.tags] == [set(given) for _, given in benign[path].tags], path
+        assert not {"\0", "\x1b", "\u202e", "\ud800"} & set(page.text), path
+        assert not [link for link in page.links() if link.lower().startswith("javascript")], path
+
+
+async def test_no_page_has_script_or_style_within(browse: Any) -> None:
+    for path, page in (await shown(browse, "harmless")).items():
+        for tag, given in page.tags:
+            assert not [name for name in given if name == "style" or name.startswith("on")], path
+            assert tag not in ("style", "iframe", "object", "embed", "base"), path
+            assert tag != "script" or given.get("src"), path
+        assert not any(page.by_tag.get("script", [])), path
+
+
+async def test_no_answer_is_open_to_other_origins(browse: Any) -> None:
+    client = browse(web_app(full("a"), auth=lambda request: "act"))
+    for path in [*addresses("a"), "health", "metrics", "stats/openapi.json", "static/style.css", "static/live.js"]:
+        for method in ("GET", "OPTIONS", "POST"):
+            headers = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+            answer = await client.request(method, f"/{path}", headers=headers)
+            assert not [name for name in answer.headers if name.startswith("access-control-")], path
+            assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+            assert "no-store" in answer.headers["cache-control"] or path.startswith("static/")
+
+
+@pytest.mark.parametrize("header", ["x-http-method-override", "x-http-method", "x-method-override"])
+async def test_a_header_or_field_that_names_another_method_does_nothing(browse: Any, header: str) -> None:
+    source = full("a")
+    client = browse(web_app(source, auth=lambda request: "act"))
+    for address in ("/stats/act?do=retry&id=a", "/stats/act?_method=POST&do=retry&id=a"):
+        answer = await client.get(address, headers={header: "POST", "sec-fetch-site": "same-origin"})
+        assert answer.status_code == 405
+    assert source.called == []
+
+
+@pytest.mark.parametrize("hostile", ["a\r\nSet-Cookie: x=1", "a\nX: y", "a\rb", "\x1b[31mred", "a\u2028b", "\ud800"])
+async def test_no_text_makes_a_header_or_a_line_of_the_log(browse: Any, hostile: str, caplog: pytest.LogCaptureFixture) -> None:
+    source = full("a")
+    client = browse(web_app(source, auth=lambda request: ("act", hostile)))
+    fields = {"do": "pause", "queue": hostile, "why": hostile, "back": f"stats/queue?name={hostile}"}
+    headers = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
+    with caplog.at_level(logging.INFO):
+        answer = await client.post("/stats/act", content=urlencode(fields, errors="surrogatepass"), headers=headers)
+        page = await client.get(f"/stats/queue?{urlencode({'name': hostile}, errors='surrogatepass')}", headers=HTML)
+    assert "x" not in answer.headers
+    assert "set-cookie" not in answer.headers
+    for one in (*answer.headers.values(), *page.headers.values()):
+        assert one.isprintable()
+        assert one.isascii()
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("asyncjobs")]
+    assert said
+    assert all(line.isprintable() for line in said)
+
+
+async def test_a_long_name_or_value_costs_no_more_than_its_length(browse: Any) -> None:
+    """What looks for secrets and numbers goes over a text once: a hundred thousand letters of the worst kind are read at once."""
+    worst = "a" * 20_000 + "-_" * 20_000 + "pass" * 10_000
+    job = a_job("a", args='{"args":[],"kwargs":{"' + worst + '":"' + worst + '"}}')
+    client = browse(web_app(FakeSource(jobs=[job]), auth=lambda request: "act", clock=FakeWatch()))
+    for path in (
+        "stats/job?id=a",
+        "stats/jobs?argument=" + "a." * 2_000 + "=7",
+        "stats?range=" + "1" * 5_000,
+        "stats?n=" + "9" * 5_000 + "&did=retry",
+    ):
+        assert (await client.get(f"/{path}", headers={**HTML, "accept": "text/html;q=" + "0" * 5_000})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//stats", "/stats/", "/stats//jobs", "/Stats", "/stats/jobs/", "/%73tats/%2e%2e/stats", "/stats/../stats/act", "/stats%2Fjobs", "/stats;x=1",
+        "/static/../stats", "/static/%2e%2e/app.py", "/static/style.css/..", "/stats\\jobs", "/health/stats",
+    ],
+)  # fmt: skip
+async def test_a_path_that_is_not_exactly_ours_is_nowhere(path: str) -> None:
+    """Asked as a server hands it on: clients put most of these right by themselves."""
+    source = full("a")
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": path, "raw_path": path.encode(),
+        "root_path": "", "query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "headers": [(b"host", b"localhost")],
+    }  # fmt: skip
+    await web_app(source, auth=lambda request: "act")(scope, receive, send)
+    assert (sent[0]["status"], source.reads) == (404, 0)
