@@ -106,11 +106,12 @@ async def _looks(ours: Ours) -> None:
     app, tag = ours.jobs.web(), b""
     while not ours.jobs.started:
         await asyncio.sleep(0.01)
-    while True:
+    refused = 0
+    while refused < 3:  # in a row: a runner that stops refuses for some milliseconds, and then nobody looks any more
         status, tag = await _asked(app, tag)
-        if status not in (200, 304):
-            raise RuntimeError(f"the stats page answered {status}")
-        await asyncio.sleep(EVERY)
+        refused = 0 if status in (200, 304) else refused + 1
+        await asyncio.sleep(EVERY if not refused else EVERY / 4)
+    raise RuntimeError(f"the stats page answered {status}")
 
 
 async def _asked(app: Any, tag: bytes) -> tuple[int, bytes]:
