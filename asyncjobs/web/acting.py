@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -37,6 +38,7 @@ LARGEST = 1 << 16  # bytes of a request to act
 LONGEST = 500  # characters of what an act was done to, as it is kept
 MATCHING = tuple(name for name in FILTERS if name != "state")
 MOST_MATCHING = 10_000  # jobs that are done at once, some seconds; whoever asked is told that there are more
+FOUND_WITHIN = 10.0  # seconds; a request that goes on for ever would keep the server from stopping
 SPREAD = 60.0  # seconds over which many are put back, so that what failed together doesn't return together
 
 Fields = Mapping[str, str]
@@ -119,7 +121,13 @@ async def _is_more(source: Source, verb: Verb, fields: Fields, by: Actor) -> boo
     """Whether more match than are done at once."""
     if verb.takes is not MATCHING:
         return False
-    return len(await _matching(source, fields, by).ids(most=MOST_MATCHING + 1)) > MOST_MATCHING
+    try:
+        async with asyncio.timeout(FOUND_WITHIN):
+            return len(await _matching(source, fields, by).ids(most=MOST_MATCHING + 1)) > MOST_MATCHING
+    except TimeoutError:
+        raise BadAct(
+            f"what matches was not found within {FOUND_WITHIN:g} s; ask for less: one queue, one task, or a time"
+        ) from None
 
 
 async def _pause(source: Source, fields: Fields, by: Actor) -> int:

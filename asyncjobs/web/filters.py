@@ -47,6 +47,11 @@ class Filters:
             raise ConfigurationError(f"argument={given['argument'][:_TOLD]!r}: give a name and a value, such as user_id=7")
         return cls(**given)
 
+    @property
+    def looks_closely(self) -> bool:
+        """Whether what is stored of each job has to be read: nothing to be done anew every two seconds, for each who looks."""
+        return self.text is not None or self.argument is not None
+
     def given(self) -> dict[str, str]:
         """Those that ask for something, by name, as `of` takes them."""
         has = {name: value for name in NAMES if (value := getattr(self, name)) is not None}
@@ -67,7 +72,7 @@ class Filters:
         return value if _PLAIN.fullmatch(value) else None
 
     def _only(self, redaction: Redaction) -> Only | None:
-        if self.text is None and self.argument is None:
+        if not self.looks_closely:
             return None
         return lambda job: self._shows_text(job, redaction) and self._shows_argument(job, redaction)
 

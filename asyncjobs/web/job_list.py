@@ -67,7 +67,16 @@ def _page(page: Page, visit: Visit) -> str:
         found = (_matching(filters, visit.place), found)
     if rows and place.acts:
         found = (_matching(filters, visit.place), _selected(found, filters, place))
-    return document(place, "Jobs", _form(filters, place), found, _turn(page, filters, place), here=Section.JOBS, stays_fresh=True)
+    return document(
+        place,
+        "Jobs",
+        _form(filters, place),
+        found,
+        _turn(page, filters, place),
+        here=Section.JOBS,
+        stays_fresh=True,
+        still=filters.looks_closely,
+    )
 
 
 JOB_LIST = View(_look, _page, lambda page, visit: presented_page(page, visit.now, visit.redaction))

@@ -74,8 +74,10 @@ def document(
     footer: Content = None,
     here: Section | None = None,
     stays_fresh: bool = False,
+    still: bool = False,
 ) -> str:
-    """A whole page. here: its section, for who was let in; None shows no way to the others. stays_fresh: by the script, where there is one."""
+    """A whole page. here: its section, for who was let in; None shows no way to the others. stays_fresh: by the script, where there is one; still: the script
+    is there, and leaves it as it is."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -90,7 +92,7 @@ def document(
     body = element(
         "body",
         _ways(place, here) if here is not None else None,
-        element("main", place.did, element("h1", heading), main),
+        element("main", place.did, element("h1", heading), main, data_still=still),
         element("footer", footer) if footer else None,
     )
     return "<!doctype html>\n" + element("html", head, body, lang="en").html + "\n"

@@ -109,3 +109,14 @@ def test_all_jobs_of_a_page_are_selected_at_once(open: Open, site: Site) -> None
     fresh = site.ended("sync_crm", 4)
     expect(page.get_by_label(f"Select job {fresh}")).to_be_visible(timeout=FRESH)
     expect(every).to_be_visible()
+
+
+def test_a_list_that_was_searched_for_is_left_as_it_is(open: Open, site: Site) -> None:
+    first = site.ended("sync_crm", 41)
+    page = open("stats/jobs?argument=customer%3D41")
+    expect(page.get_by_label(f"Select job {first}")).to_be_visible()
+    expect(page.get_by_label("Select all on this page")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(5_000)  # time that must pass for nothing to happen in
+    assert asked == []

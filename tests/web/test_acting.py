@@ -14,10 +14,11 @@ from asyncjobs.errors import StoreUnavailable, UnknownQueue
 from asyncjobs.job import State
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Queue
+from asyncjobs.web import acting
 from asyncjobs.web.act_pages import BACK
 from asyncjobs.web.acting import LARGEST, VERBS
 from asyncjobs.web.app import web_app
-from tests.web.fakes import AS_OF, FakeSource, a_group, a_job, a_queue, a_schedule, a_snapshot
+from tests.web.fakes import AS_OF, FakeSelection, FakeSource, a_group, a_job, a_queue, a_schedule, a_snapshot
 from tests.web.html import Page
 
 HTML = {"accept": "text/html"}
@@ -401,3 +402,16 @@ async def test_where_more_match_than_are_done_at_once_that_is_said(browse: Any, 
         "/" + answer.headers["location"].removeprefix("../"), headers={"accept": "text/html"}
     )
     assert ("There are more that match" in told.text) is more
+
+
+async def test_what_is_not_found_in_time_is_not_acted_on(browse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = FakeSource()
+
+    async def for_ever(self: Any, *, most: int) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(FakeSelection, "ids", for_ever)
+    monkeypatch.setattr(acting, "FOUND_WITHIN", 0.01)
+    answer = await post(browse, source, {"do": "discard-matching", "state": "failed", "text": "a"})
+    assert (answer.status_code, source.called, source.recorded) == (400, [], [])
+    assert "not found within" in answer.json()["error"]["message"]

@@ -281,3 +281,13 @@ async def test_the_sections_lead_to_each_other_from_wherever_the_page_is_mounted
         assert [given.get("aria-current") for given in links] == ["page" if one == here else None for one in Section]
     refused = await browse(web_app(FakeSource()), client=("10.0.0.3", 1)).get("/stats", headers=HTML)
     assert "stats/jobs" not in refused.text
+
+
+@pytest.mark.parametrize(
+    ("query", "live"), [("", True), ("?queue=mail&since=2026-11-24", True), ("?text=ada", False), ("?argument=n%3D7", False)]
+)
+async def test_a_list_that_was_searched_for_is_not_searched_for_again_by_itself(browse: Any, query: str, live: bool) -> None:
+    page = await look(browse, FakeSource(jobs=[a_job()]), f"/stats/jobs{query}")
+    (main,) = [given for tag, given in page.tags if tag == "main"]
+    assert ("data-still" not in main) is live
+    assert "script" in page.shape, "which selects all"

@@ -85,6 +85,10 @@
     timer = setTimeout(look, wait);
   }
 
+  if (main().hasAttribute("data-still")) {
+    offer();
+    return;
+  }
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   offer();
   say("live, every 2 s", false);
