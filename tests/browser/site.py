@@ -15,9 +15,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from asyncjobs import Cancel, JobContext, Jobs, Queue, Retry
+from asyncjobs.errors import StoreUnavailable
 from asyncjobs.job import Job, State
 from asyncjobs.stats import QueueSnapshot
+from asyncjobs.web.app import web_app
 from tests.crash.server import free_port
+from tests.web.fakes import FakeSource
 
 T = TypeVar("T")
 WITHIN = 20.0  # seconds; for machines that are busy with something else
@@ -27,7 +30,8 @@ HOSTILE = CALLED + "\u202e\x00"
 
 
 class Site:
-    """`auth="local"` at /jobs, no auth= at /read, and one that lets nobody in at /closed; all of one Jobs, in this file or in memory."""
+    """`auth="local"` at /jobs, no auth= at /read, and one that lets nobody in at /closed; at /down no runner, at /away no
+    store, and at /failing a mistake of ours; all but those of one Jobs, in this file or in memory."""
 
     def __init__(self, file: Path | None = None) -> None:
         self.file = file
@@ -46,6 +50,9 @@ class Site:
                 Mount("/jobs", web(auth="local")),
                 Mount("/read", web()),
                 Mount("/closed", web(auth=lambda request: None)),
+                Mount("/down", Jobs("memory:").web()),
+                Mount("/away", web_app(FakeSource(StoreUnavailable("jobs.db: the disk is full")))),
+                Mount("/failing", web_app(FakeSource(ZeroDivisionError()))),
             ],
         )
         self._server = uvicorn.Server(uvicorn.Config(app, port=self.port, log_level="warning", lifespan="on"))

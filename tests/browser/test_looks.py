@@ -76,6 +76,9 @@ STATES: dict[str, tuple[Callable[[Site], Any], str | Callable[[Site], str]]] = {
     "confirm-limits": (nothing, "stats/confirm?do=limits&queue=mail"),
     "confirm-schedule": (nothing, "stats/confirm?do=edit-schedule&schedule=nightly"),
     "confirm-pause": (nothing, "stats/confirm?do=pause&queue=mail"),
+    "runner-down": (nothing, "../down/stats"),
+    "store-down": (nothing, "../away/stats"),
+    "failing": (nothing, "../failing/stats"),
     "refused": (nothing, "../closed/stats"),
     "nowhere": (nothing, "nowhere"),
 }

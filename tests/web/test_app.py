@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -133,3 +134,19 @@ def test_it_can_be_served_alone_and_closes_websockets() -> None:
         assert client.get("/stats").status_code == 200
         with pytest.raises(WebSocketDisconnect), client.websocket_connect("/stats"):
             pass
+
+
+@pytest.mark.parametrize("path", ["/stats", "/stats/jobs", "/stats/acts", "/metrics"])
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+async def test_a_page_that_fails_says_where_the_log_has_it(
+    browse: Any, path: str, accept: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await browse(web_app(FakeSource(ZeroDivisionError("s3cret")))).get(path, headers={"accept": accept})
+    assert answer.status_code == 500
+    (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+    number = record.getMessage().rpartition(" ")[2]
+    assert number in answer.text
+    assert "The jobs go on." in answer.text
+    assert record.exc_info is not None
+    assert "s3cret" not in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
