@@ -138,7 +138,7 @@ class Jobs:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._url = url
         self._store: Store = open_store(url, self._clock)
-        self._recent = RecentHistory(self._store)
+        self._recent = RecentHistory(lambda: self._store)
         self._queues = queues_of({"default": 10} if queues is None else queues)
         self._work = self._checked_work(_environment_work(self._queues) if work is None else work)
         self._resources = resources

@@ -53,7 +53,7 @@ class Outsider:
         self._acts = acts
         self._looking = look_at(url, self._clock)
         self._store: Store = open_store(url, self._clock) if acts else self._looking
-        self._recent = RecentHistory(self._store)
+        self._recent = RecentHistory(lambda: self._store)
         self._endings = Endings(self._clock)
         self.schedules = Schedules(
             lambda: self._store.timetable,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from asyncjobs.store.base import HISTORY_STEP, HistoryBucket, Reader
 from asyncjobs.vitals import spans
@@ -15,7 +15,7 @@ AGAIN = 600_000  # ms after which all is read again, whatever was wrong with a c
 class RecentHistory:
     """Of one store. An hour of a hundred busy queues and tasks is ten thousands of rows: too many to read anew each second on the app's own loop."""
 
-    def __init__(self, store: Reader) -> None:
+    def __init__(self, store: Callable[[], Reader]) -> None:
         self._stretches = [_Stretch(store) for _ in spans(0)]
         self._read_at: int | None = None  # when all was read last, ms
 
@@ -36,7 +36,7 @@ class RecentHistory:
 class _Stretch:
     """From one moment to another, both of which move on."""
 
-    def __init__(self, store: Reader) -> None:
+    def __init__(self, store: Callable[[], Reader]) -> None:
         self._store = store
         self.forget()
 
@@ -51,7 +51,7 @@ class _Stretch:
             self._since, self._until, self._kept = since, since, ()
         read_from = self._until
         known = [bucket for bucket in self._kept if since <= bucket.at < read_from]
-        known += await self._store.history(since=read_from, until=until)
+        known += await self._store().history(since=read_from, until=until)
         if self._until == read_from:  # nobody else has gone on meanwhile
             begins = min(settled, until)
             self._until = max(begins - begins % HISTORY_STEP, read_from)

@@ -55,7 +55,7 @@ def wanted(ledger: Ledger, now: int) -> list[HistoryBucket]:
 
 
 async def test_it_is_what_the_store_has_while_time_goes_on(ledger: Ledger) -> None:
-    recent = RecentHistory(ledger)  # type: ignore[arg-type]
+    recent = RecentHistory(lambda: ledger)  # type: ignore[arg-type,return-value]
     for seconds in range(0, 400, 7):
         now = NOW + seconds * 1000
         ledger.add(now)
@@ -65,7 +65,7 @@ async def test_it_is_what_the_store_has_while_time_goes_on(ledger: Ledger) -> No
 
 
 async def test_what_is_settled_is_not_read_again(ledger: Ledger) -> None:
-    recent = RecentHistory(ledger)  # type: ignore[arg-type]
+    recent = RecentHistory(lambda: ledger)  # type: ignore[arg-type,return-value]
     await recent.get(NOW)
     assert ledger.read == list(spans(NOW))
     ledger.read.clear()
@@ -75,7 +75,7 @@ async def test_what_is_settled_is_not_read_again(ledger: Ledger) -> None:
 
 
 async def test_after_a_while_all_of_it_is_read_again(ledger: Ledger) -> None:
-    recent = RecentHistory(ledger)  # type: ignore[arg-type]
+    recent = RecentHistory(lambda: ledger)  # type: ignore[arg-type,return-value]
     await recent.get(NOW)
     ledger.add(NOW - 30 * MINUTE)  # long after
     assert await recent.get(NOW + 1000) != wanted(ledger, NOW + 1000)
@@ -84,7 +84,7 @@ async def test_after_a_while_all_of_it_is_read_again(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("jump", [-1, -HOUR, -3 * DAY, HOUR // 2, 2 * HOUR, 5 * DAY])
 async def test_a_clock_that_is_set_loses_nothing(ledger: Ledger, jump: int) -> None:
-    recent = RecentHistory(ledger)  # type: ignore[arg-type]
+    recent = RecentHistory(lambda: ledger)  # type: ignore[arg-type,return-value]
     await recent.get(NOW)
     ledger.add(NOW + jump)
     for seconds in range(3):
@@ -92,7 +92,7 @@ async def test_a_clock_that_is_set_loses_nothing(ledger: Ledger, jump: int) -> N
 
 
 async def test_a_reading_that_fails_leaves_what_was_known(ledger: Ledger) -> None:
-    recent = RecentHistory(ledger)  # type: ignore[arg-type]
+    recent = RecentHistory(lambda: ledger)  # type: ignore[arg-type,return-value]
     ledger.fails = OSError()
     with pytest.raises(OSError):
         await recent.get(NOW)

@@ -20,6 +20,7 @@ from asyncjobs.web.words import NOTHING, preview
 
 LIMIT = 50  # jobs of one page
 LOOKS = 4  # of a quarter of a second each at most
+_WHOLE, _END = 20, 12  # characters of an id that are shown: up to so many all, of longer ones the last
 _PREVIEW = 96  # characters of its arguments
 
 SHAPES = {  # so that colour is not the only sign
@@ -84,7 +85,12 @@ JOB_LIST = View(_look, _page, lambda page, visit: presented_page(page, visit.now
 
 def job_link(id: str, place: Place, *words: Content) -> Markup:
     """To one job. Its id is no part of the path: it may be any text, and a path has words that mean something."""
-    return place.link("stats/job", *(words or (named(id),)), query={"id": id})
+    return place.link("stats/job", *(words or (brief_id(id),)), query={"id": id})
+
+
+def brief_id(id: str) -> Markup:
+    """Its end, where it is long: by that those of one moment differ."""
+    return element("bdi", id if len(id) <= _WHOLE else f"…{id[-_END:]}", title=id)
 
 
 def how_far(progress: Progress) -> Content:

@@ -42,7 +42,12 @@ def _page(seen: Seen, visit: Visit) -> str:
         place,
         "Job",
         element(
-            "p", job_link(job.id, place), " of task ", element("strong", named(job.name)), " · ", state_mark(job.view(visit.now))
+            "p",
+            job_link(job.id, place, named(job.id)),
+            " of task ",
+            element("strong", named(job.name)),
+            " · ",
+            state_mark(job.view(visit.now)),
         ),
         _buttons(job, place),
         _why(job, seen.why),

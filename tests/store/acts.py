@@ -80,7 +80,7 @@ async def one(store: Store, id: str) -> Job:
 
 
 async def everything(store: Store) -> list[Job]:
-    return list((await store.page(JobQuery(), limit=100_000)).jobs)
+    return [job for page in await pages(store, JobQuery(), limit=10_000) for job in page]
 
 
 def success(job: Job, **fields: Any) -> Finish:

@@ -262,7 +262,7 @@ CONDEMNED: dict[str, tuple[Doctor, str]] = {
     "served before replay": (line("U 2 ", word(5, "1")), "replay comes before the first request"),
     "a life without an end": (line("Z 1 ", gone), "every life is known to its end"),
     "a runner is left": (
-        sql("INSERT INTO runners VALUES ('r1', 1, '', '', 1, '', '', '{}', '[]')"),
+        sql("INSERT INTO runners (id, pid, host, version, started_at, boot_id, pid_started, queues, tasks) VALUES ('r1', 1, '', '', 1, '', '', '{}', '[]')"),
         "nothing of the runners is left",
     ),
     "a sign of life is left": (file("r1.lock"), "nothing of the runners is left"),
