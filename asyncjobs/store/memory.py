@@ -47,7 +47,6 @@ from asyncjobs.store.base import (
     HistoryBucket,
     Inserted,
     JobQuery,
-    Metric,
     Page,
     QueueStats,
     RunnerInfo,
@@ -569,12 +568,12 @@ class MemoryStore:
     async def history(
         self, *, since: int, until: int, queue: str | None = None, step: int = HISTORY_STEP
     ) -> Sequence[HistoryBucket]:
-        found = Counter[tuple[int, str, str, Metric, int]]()
         data = self._read()
-        for (at, of, task, metric, bucket), count in chain(data.hours.items(), data.history.items()):
-            if since <= at < until and queue in (None, of):
-                found[at - at % step, of, task, metric, bucket] += count
-        return buckets_of((*key, count) for key, count in found.items())
+        return buckets_of(
+            (at - at % step, of, task, metric, bucket, count)
+            for (at, of, task, metric, bucket), count in chain(data.hours.items(), data.history.items())
+            if since <= at < until and queue in (None, of)
+        )
 
     async def longest_running(self, limit: int) -> Sequence[Job]:
         data = self._read()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
+from typing import Any
 
 from asyncjobs.histogram import bucket_of
 from asyncjobs.job import State
@@ -34,22 +36,26 @@ _TIMED = frozenset({"succeeded", "failed", "timed_out"})
 TOTALS = tuple(metric for metric in Metric if metric not in (Metric.WAIT, Metric.RUN))  # what is counted for ever
 
 
-def buckets_of(entries: Iterable[tuple[int, str, str, Metric, int, int]]) -> list[HistoryBucket]:
-    """History as it is read, oldest first, of entries as they are kept: a Tally's history key with its count."""
-    found: defaultdict[tuple[int, str, str], dict[tuple[Metric, int], int]] = defaultdict(dict)
+def buckets_of(entries: Iterable[tuple[int, str, str, str, int, int]]) -> list[HistoryBucket]:
+    """History as it is read, oldest first, of entries as they are kept: a Tally's history key with its count. Those with the same key are added up."""
+    found: dict[tuple[int, str, str], dict[str, dict[Any, int]]] = {}
     for at, queue, task, metric, bucket, count in entries:
-        found[at, queue, task][metric, bucket] = count
+        counts = found.get((at, queue, task))
+        if counts is None:
+            counts = found[at, queue, task] = {"": {}, Metric.WAIT: {}, Metric.RUN: {}}
+        key: Metric | int
+        if bucket == NO_BUCKET:
+            of, key = counts[""], _METRICS[metric]
+        else:
+            of, key = counts[metric], bucket
+        of[key] = of.get(key, 0) + count
     return [
-        HistoryBucket(
-            at=at,
-            queue=queue,
-            task=task,
-            counts={metric: count for (metric, bucket), count in counts.items() if bucket == NO_BUCKET},
-            wait={bucket: count for (metric, bucket), count in counts.items() if metric is Metric.WAIT},
-            run={bucket: count for (metric, bucket), count in counts.items() if metric is Metric.RUN},
-        )
-        for (at, queue, task), counts in sorted(found.items())
+        HistoryBucket(at, queue, task, counts[""], counts[Metric.WAIT], counts[Metric.RUN])
+        for (at, queue, task), counts in sorted(found.items(), key=itemgetter(0))
     ]
+
+
+_METRICS: Mapping[str, Metric] = {metric: metric for metric in Metric}  # Metric(text) is dearer, and there are many rows
 
 
 # queue, task, retrying, was held, bucket of the wait, minute

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from asyncjobs.clock import Clock
@@ -123,18 +124,17 @@ class SQLiteReader:
     async def history(self, *, since: int, until: int, queue: str | None, step: int) -> list[HistoryBucket]:
         asked = {"since": since, "until": until, "step": step}
 
-        def read(cursor: sqlite3.Cursor) -> tuple[list[Any], list[Any]]:
-            kept = cursor.execute(sql.HISTORY if step == HISTORY_STEP else sql.HISTORY_IN_STEPS, asked)
-            return kept.fetchall(), cursor.execute(sql.NOT_COUNTED).fetchall()
+        def read(cursor: sqlite3.Cursor) -> list[HistoryBucket]:
+            """Added up here and not on the app's loop, which would stand still for as long: rows are many."""
+            counted = cursor.execute(sql.HISTORY if step == HISTORY_STEP else sql.HISTORY_IN_STEPS, asked).fetchall()
+            uncounted = [
+                (at - at % step, of, task, Metric.ENQUEUED, NO_BUCKET, n)
+                for of, task, at, n, _ in cursor.execute(sql.NOT_COUNTED)
+                if since <= at < until
+            ]
+            return buckets_of(row for row in chain(counted, uncounted) if queue in (None, row[1]))
 
-        counted, uncounted = await self.read(read)
-        found = Counter[tuple[int, str, str, Metric, int]]()
-        for at, of, task, metric, bucket, n in counted:
-            found[at, of, task, Metric(metric), bucket] += n
-        for of, task, at, n, _ in uncounted:
-            if since <= at < until:
-                found[at - at % step, of, task, Metric.ENQUEUED, NO_BUCKET] += n
-        return buckets_of((*key, n) for key, n in found.items() if queue in (None, key[1]))
+        return await self.read(read)
 
     async def orphans(self, limit: int, judge: Judge) -> tuple[list[Job], set[str]]:
         """Jobs of dead runners, and every runner that has running jobs."""

@@ -6,12 +6,15 @@ import asyncio
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from asyncjobs.errors import StoreUnavailable
-from asyncjobs.store.base import JobQuery
+from asyncjobs.store.base import HistoryBucket, JobQuery, Metric
+from asyncjobs.store.sqlite import reader
 from asyncjobs.store.sqlite.store import SQLiteStore
+from asyncjobs.store.tally import buckets_of
 from tests.store.acts import NOW, ids, one, put, take
 from tests.store.sqlite import inside
 
@@ -86,6 +89,21 @@ async def test_a_take_over_is_never_given_up_for_its_size(store: SQLiteStore) ->
     await take(store, runner="dead", n=20)
     store._reader.deadline = 0.0
     assert len(await store.orphans(500)) == 20
+
+
+async def test_history_is_added_up_beside_the_loop(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await put(store, "a")
+    threads: list[int] = []
+
+    def noted(entries: Any) -> list[HistoryBucket]:
+        threads.append(threading.get_ident())
+        return buckets_of(entries)
+
+    monkeypatch.setattr(reader, "buckets_of", noted)
+    (bucket,) = await store.history(since=0, until=NOW + 1)
+    assert bucket.counts == {Metric.ENQUEUED: 1}
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_a_closed_store_leaves_the_whole_database_in_one_file(path: Path, store: SQLiteStore) -> None:
