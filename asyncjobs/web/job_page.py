@@ -15,7 +15,7 @@ from asyncjobs.web.markup import Content, Markup, element
 from asyncjobs.web.present_job import obstacles, presented_job
 from asyncjobs.web.source import Source
 from asyncjobs.web.view import Missing, View, Visit
-from asyncjobs.web.words import NOTHING, duration
+from asyncjobs.web.words import NOTHING, duration, short_date
 
 
 @record
@@ -123,8 +123,8 @@ def _attempts(job: Job) -> Content:
     heads = [element("th", head, scope="col") for head in ("Attempt", "Outcome", "Started")]
     heads += [element("th", "Took", scope="col", class_="number"), element("th", "Error", scope="col")]
     table = table_of("Attempts that have ended", heads, [_attempt(record) for record in job.attempts])
-    last = next((record.error for record in reversed(job.attempts) if record.error is not None), None)
-    return (table, _traceback(last) if last is not None and last.traceback else None)
+    failed = [record for record in reversed(job.attempts) if record.error is not None and record.error.traceback]
+    return (table, [_traceback(record, last=record is failed[0]) for record in failed])
 
 
 def _attempt(record: AttemptRecord) -> Markup:
@@ -142,8 +142,11 @@ def _said(error: Error | None) -> Content:
     return None if error is None else (element("strong", named(error.type)), ": ", named(error.message))
 
 
-def _traceback(error: Error) -> Markup:
-    return element("details", element("summary", "Where it failed last"), code_block(error.traceback), open=True)
+def _traceback(record: AttemptRecord, *, last: bool) -> Markup:
+    """Of the last one open to see."""
+    heading = f"Where attempt {record.number} failed, {short_date(record.ended_at)}" if not last else "Where it failed last"
+    traceback = "" if record.error is None else record.error.traceback
+    return element("details", element("summary", heading), code_block(traceback), open=last)
 
 
 def _values(heading: str, values: object) -> Markup:

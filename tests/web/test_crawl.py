@@ -13,7 +13,7 @@ from asyncjobs.job import State
 from asyncjobs.pause import Pause
 from asyncjobs.web.app import web_app
 from asyncjobs.web.pages import PAGES
-from tests.web.fakes import AS_OF, FakeSource, a_group, a_job, a_queue, a_schedule, a_snapshot
+from tests.web.fakes import AS_OF, FakeSource, a_group, a_job, a_queue, a_schedule, a_snapshot, a_task
 from tests.web.html import Page
 from tests.web.test_mounting import stripping, with_root_path
 
@@ -24,7 +24,7 @@ def a_source() -> FakeSource:
     """One of everything that a page leads to or does."""
     snapshot = a_snapshot(
         a_queue("mail"), a_queue("off", pause=Pause(AS_OF)), failures=[a_group()], schedules=[a_schedule()], paused_tasks={"old": Pause(AS_OF)},
-        longest=[a_job("a", state=State.RUNNING, started_at=AS_OF)],
+        tasks=[a_task("sync"), a_task("old", pause=Pause(AS_OF))], longest=[a_job("a", state=State.RUNNING, started_at=AS_OF)],
     )  # fmt: skip
     source = FakeSource(snapshot, jobs=[a_job("a"), a_job("b/c ä", state=State.FAILED, finished_at=AS_OF)])
     source.next = "17"

@@ -159,7 +159,9 @@ async def test_a_job_is_told_with_each_attempt_and_where_it_failed_last(browse: 
     assert page.title == "send_email · job"
     assert [row[:7] for row in page.by_tag["tr"][1:]] == ["2failed", "1failed"]
     assert page.by_tag["tr"][1].endswith("4.8 sConnectionError: the server hung up")
-    assert page.by_tag["pre"] == [BOOM.traceback, '{\n  "to": "ada@example.org"\n}', '{\n  "request": "r-1"\n}']
+    assert page.by_tag["summary"] == ["Where it failed last", "Where attempt 2 failed, 24 Nov 2026, 19:20:17"]
+    assert [given.get("open", "") for tag, given in page.tags if tag == "details"] == [None, ""], "the last one alone is open"
+    assert page.by_tag["pre"] == [BOOM.traceback, BOOM.traceback, '{\n  "to": "ada@example.org"\n}', '{\n  "request": "r-1"\n}']
     assert all(given.get("tabindex") == "0" for tag, given in page.tags if tag == "pre"), "what scrolls is reached by keyboard"
     assert "Why is it not running?" not in page.text
 
