@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from asyncjobs.errors import UnknownSchedule
 from asyncjobs.job import Job
@@ -78,13 +79,21 @@ def _page(seen: Seen, visit: Visit) -> str:
 def _run(job: Job, now: int, place: Place) -> Markup:
     return element(
         "tr",
-        element("th", named(_meta(job).get("time", NOTHING)), scope="row"),
+        element("th", _fired_for(job), scope="row"),
         element("td", job_link(job.id, place)),
         element("td", state_mark(job.view(now))),
         element("td", moment(job.started_at, NOTHING)),
         number_cell(duration(_took(job))),
         element("td", named(job.error.type) if job.error else None),
     )
+
+
+def _fired_for(job: Job) -> Content:
+    text = _meta(job).get("time", NOTHING)
+    try:
+        return moment(round(datetime.fromisoformat(text).timestamp() * 1000), NOTHING)
+    except (ValueError, OverflowError):  # none, or what somebody else has written there
+        return named(text)
 
 
 def _took(job: Job) -> float | None:
