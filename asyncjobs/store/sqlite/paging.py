@@ -12,10 +12,8 @@ from asyncjobs.store.sqlite.rows import COLUMNS, NUMBERS, askable, dumps, job_of
 
 FEW = 20_000  # jobs of a state that are found by its index, some 10 ms for as many; more than that stand close together
 LOOK_FOR = 0.25  # seconds after which a page goes on with what it has; a quarter of what a read may take
-FIRST_STRETCH, LONGEST_STRETCH = (
-    1_000,
-    64_000,
-)  # jobs that are looked at between looks at the clock: each stretch is twice the one before
+FIRST_STRETCH, LONGEST_STRETCH = 100, 64_000  # jobs that are looked at between looks at the clock
+QUICK = 0.02  # seconds; after a stretch that took no longer the next is twice as long: jobs may have a quarter of a megabyte each
 LARGE = 1 << 20  # characters of arguments, results and tracebacks that one page holds, and one job more
 _HAS_TEXT = "(instr(lower(id), ?) OR instr(lower(key), ?) OR instr(lower(args), ?) OR instr(lower(error), ?))"
 ALL = 2**63 - 1  # above every seq
@@ -31,7 +29,8 @@ def page(cursor: sqlite3.Cursor, query: JobQuery, limit: int, after: str | None,
     """See `Reader.page`."""
     few = query.state is not None and _is_rare(cursor, query)
     statement, values = _statement(query, few=few)
-    top, stretch, until = _position(after), ALL if few else FIRST_STRETCH, monotonic() + LOOK_FOR
+    top, stretch, began = _position(after), ALL if few else FIRST_STRETCH, monotonic()
+    before = began
     rows: list[tuple[Any, ...]] = []
     held = 0
     while True:
@@ -43,9 +42,10 @@ def page(cursor: sqlite3.Cursor, query: JobQuery, limit: int, after: str | None,
             held += sum(len(row[at] or "") for at in (_ARGS, _RESULT, _ERROR, _ATTEMPTS))
         if not bottom:
             return _page(rows, None)
-        if monotonic() > until:
+        now = monotonic()
+        if now - began > LOOK_FOR:
             return _page(rows, bottom)
-        top, stretch = bottom, min(2 * stretch, LONGEST_STRETCH)
+        top, stretch, before = bottom, min(2 * stretch, LONGEST_STRETCH) if now - before <= QUICK else stretch, now
 
 
 def _page(rows: list[tuple[Any, ...]], position: int | None) -> Page:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 
 import pytest
 
@@ -31,7 +31,9 @@ async def test_it_ends_with_what_it_has_when_its_time_is_over_and_goes_on_there(
     await put(store, "first", name="rare")
     await store.insert([new(f"j{n}") for n in range(20)], now=NOW)
     await put(store, "last", name="rare")
-    page = await look(store, RARE, count(0.0, paging.LOOK_FOR / 1.5))  # two stretches, of 2 and of 4, are in time
+    page = await look(store, RARE, count(0.0, paging.LOOK_FOR / 1.5))  # two stretches, both of 2, as the first took long
+    assert (ids(page.jobs), page.next) == (["last"], "19")
+    page = await look(store, RARE, chain([0.0, paging.QUICK], count(paging.LOOK_FOR + 0.1)))  # of 2, and of 4 after the quick one
     assert (ids(page.jobs), page.next) == (["last"], "17")
     empty = await look(store, RARE, count(0.0, 1.0), after=page.next)
     assert (list(empty.jobs), empty.next) == ([], "15")
