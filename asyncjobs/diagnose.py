@@ -6,21 +6,21 @@ The rules are those of the design's dashboard (B5), first match for each queue; 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from asyncjobs.histogram import BOUNDS, merged
+from asyncjobs.flow import BESIDE, NOTHING, Sum
+from asyncjobs.histogram import BOUNDS
 from asyncjobs.job import State
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import LATE
-from asyncjobs.store.base import HISTORY_STEP, HistoryBucket, Metric, QueueStats, Stats
-from asyncjobs.vitals import BESIDE, DAY, Vitals
+from asyncjobs.store.base import HISTORY_STEP, Metric, QueueStats, Stats
+from asyncjobs.vitals import Vitals
 
 WINDOW = 300_000  # ms of history that rates are taken over
 BUSY = 0.9  # of the slots: from here on a queue has none to spare
@@ -78,11 +78,8 @@ def diagnose(vitals: Vitals) -> list[Finding]:
         *_missed(vitals),
         *_blocked(vitals.stats),
     ]
-    by_queue: defaultdict[str, list[HistoryBucket]] = defaultdict(list)
-    for bucket in vitals.history:
-        by_queue[bucket.queue].append(bucket)
     for name, queue in vitals.stats.queues.items():
-        first = next(_of_queue(_Queue(name, queue, by_queue[name], vitals)), None)
+        first = next(_of_queue(_Queue(name, queue, vitals)), None)
         if first is not None:
             found.append(first)
     return found
@@ -132,7 +129,7 @@ def _blocked(stats: Stats) -> Iterator[Finding]:
 class _Queue:
     """One queue's numbers, as the rules speak of them."""
 
-    def __init__(self, name: str, stats: QueueStats, mine: Sequence[HistoryBucket], vitals: Vitals) -> None:
+    def __init__(self, name: str, stats: QueueStats, vitals: Vitals) -> None:
         self.name, self.stats, self.as_of = name, stats, vitals.stats.as_of
         self.waiting = stats.waiting
         self.oldest = 0.0 if stats.oldest_due is None else max(self.as_of - stats.oldest_due, 0) / 1000  # seconds
@@ -142,8 +139,14 @@ class _Queue:
         self.limits = vitals.limits.get(name, Limits())
         self.queued, self.max_waiting = stats.states.get(State.QUEUED, 0), vitals.max_waiting.get(name)
         end = self.as_of - self.as_of % HISTORY_STEP  # of the last whole minute
-        self.recent = _Flow(mine, end - WINDOW, end)
-        self.before = _Flow(mine, self.as_of - DAY - BESIDE, self.as_of - DAY + BESIDE)
+        minutes = [bucket for bucket in vitals.flow.minutes.get(name, ()) if end - WINDOW <= bucket.at < end]
+        lately = Sum()
+        for bucket in minutes:
+            lately.add(bucket)
+        self.recent = _Pace(lately, WINDOW / 1000)
+        self.before = _Pace(vitals.flow.before.get(name, NOTHING), 2 * BESIDE / 1000)
+        # Of those that started, how many had become due in the window.
+        self._came = sum(_at_most(bucket.at + HISTORY_STEP / 2 - (end - WINDOW), bucket.wait) for bucket in minutes)
 
     @property
     def arrivals(self) -> float:
@@ -153,7 +156,7 @@ class _Queue:
         """
         seconds = WINDOW / 1000
         waiting = self.waiting * min(1.0, seconds / self.oldest) if self.oldest else 0.0
-        return (self.recent.came + waiting) / seconds
+        return (self._came + waiting) / seconds
 
     @property
     def falls_behind(self) -> bool:
@@ -162,21 +165,15 @@ class _Queue:
         return busy and self.oldest > BEHIND and self.arrivals > self.recent.ends
 
 
-class _Flow:
-    """What went through a queue from one moment to another (ms): starts and ends a second, the mean run in seconds (None where
-    nothing ran). came: how many of those that started had become due since `since`."""
+class _Pace:
+    """What went through a queue in so many seconds: starts and ends a second, the mean run in seconds (None where nothing ran)."""
 
-    def __init__(self, history: Sequence[HistoryBucket], since: int, until: int) -> None:
-        buckets, seconds = [bucket for bucket in history if since <= bucket.at < until], (until - since) / 1000
-
-        def count(*metrics: Metric) -> int:
-            return sum(bucket.counts.get(metric, 0) for bucket in buckets for metric in metrics)
-
-        self.started, self.failures = count(Metric.STARTED), count(Metric.FAILURES)
-        self.came = sum(_at_most(bucket.at + HISTORY_STEP / 2 - since, bucket.wait) for bucket in buckets)
+    def __init__(self, happened: Sum, seconds: float) -> None:
+        counts = happened.counts
+        self.started, self.failures = counts.get(Metric.STARTED, 0), counts.get(Metric.FAILURES, 0)
         self.starts = self.started / seconds
-        self.ends = count(Metric.SUCCEEDED, Metric.FAILURES) / seconds
-        self.run = _mean(merged(bucket.run for bucket in buckets))
+        self.ends = (counts.get(Metric.SUCCEEDED, 0) + self.failures) / seconds
+        self.run = _mean(happened.run)
 
 
 def _of_queue(queue: _Queue) -> Iterator[Finding]:

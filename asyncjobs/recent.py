@@ -1,59 +1,59 @@
-"""The history that the numbers speak of, of which minutes that are long over are read once."""
+"""The history that the numbers speak of, of which minutes that are long over are read and added up once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from asyncjobs.flow import BESIDE, DAY, HOUR, Flow, Hour, Sum, add_by_queue, minute_after
 from asyncjobs.store.base import HISTORY_STEP, HistoryBucket, Reader
-from asyncjobs.vitals import spans
 
 # Ms after a minute's end until which something may still be added to it: by a process whose clock is behind, and by what was long on its way.
 SETTLED = 120_000
 AGAIN = 600_000  # ms after which all is read again, whatever was wrong with a clock
+# Ms that are read at a time. An hour of 200 busy pairs of queue and task is 150,000 rows: read at once they may take longer than
+# a reader has, and the loop would stand still while they are added up.
+STRETCH = 600_000
 
 
 class RecentHistory:
-    """Of one store. An hour of a hundred busy queues and tasks is ten thousands of rows: too many to read anew each second on the app's own loop."""
-
-    def __init__(self, store: Callable[[], Reader]) -> None:
-        self._stretches = [_Stretch(store) for _ in spans(0)]
-        self._read_at: int | None = None  # when all was read last, ms
-
-    async def get(self, now: int) -> list[HistoryBucket]:
-        """Of `vitals.spans(now)`; ms."""
-        if self._read_at is None or not self._read_at <= now < self._read_at + AGAIN:
-            self._read_at = now
-            for stretch in self._stretches:
-                stretch.forget()
-        settled = now - now % HISTORY_STEP - SETTLED
-        return [
-            bucket
-            for stretch, (since, until) in zip(self._stretches, spans(now), strict=True)
-            for bucket in await stretch.get(since, until, settled)
-        ]
-
-
-class _Stretch:
-    """From one moment to another, both of which move on."""
+    """Of one store."""
 
     def __init__(self, store: Callable[[], Reader]) -> None:
         self._store = store
-        self.forget()
+        self._read_at: int | None = None  # when all was read last, ms; written by get, as these
+        self._hour = Hour(0)
+        self._before: Mapping[str, Sum] | None = None
 
-    def forget(self) -> None:
-        self._since: int | None = None  # what is kept begins there, and ends at _until
-        self._until = 0
-        self._kept: Sequence[HistoryBucket] = ()
+    async def get(self, now: int) -> Flow:
+        """Up to now, ms. That of a day before, which is for comparing, may be AGAIN old."""
+        since = minute_after(now - HOUR)
+        hour = self._hour
+        if self._read_at is None or not self._read_at <= now < self._read_at + AGAIN or since < hour.since:
+            self._read_at, self._before = now, None
+            hour = self._hour = Hour(since)
+        before = self._before
+        if before is None:
+            before = self._before = await self._a_day_before(now)
+        latest = await self._read_on(hour, now)
+        hour.forget(since)
+        return hour.flow(latest, before)
 
-    async def get(self, since: int, until: int, settled: int) -> Sequence[HistoryBucket]:
-        """settled: what is before that is kept."""
-        if self._since is None or not self._since <= since <= self._until <= until:
-            self._since, self._until, self._kept = since, since, ()
-        read_from = self._until
-        known = [bucket for bucket in self._kept if since <= bucket.at < read_from]
-        known += await self._store().history(since=read_from, until=until)
-        if self._until == read_from:  # nobody else has gone on meanwhile
-            begins = min(settled, until)
-            self._until = max(begins - begins % HISTORY_STEP, read_from)
-            self._since, self._kept = since, [bucket for bucket in known if bucket.at < self._until]
-        return known
+    async def _read_on(self, hour: Hour, now: int) -> Sequence[HistoryBucket]:
+        """Add what is settled to the hour, stretch by stretch; give what is not."""
+        settled = now - now % HISTORY_STEP - SETTLED
+        while True:
+            begin = hour.until
+            end = min(begin + STRETCH, settled) if begin < settled else now + 1
+            buckets = await self._store().history(since=begin, until=end)
+            if hour.until != begin:
+                continue  # somebody else has gone on meanwhile
+            if begin >= settled:
+                return buckets
+            hour.add(buckets, end)
+
+    async def _a_day_before(self, now: int) -> Mapping[str, Sum]:
+        begin, end = minute_after(now - DAY - BESIDE), minute_after(now - DAY + BESIDE)
+        found: dict[str, Sum] = {}
+        for at in range(begin, end, STRETCH):
+            add_by_queue(found, await self._store().history(since=at, until=min(at + STRETCH, end), step=STRETCH))
+        return found

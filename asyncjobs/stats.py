@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
 from asyncjobs.diagnose import Finding, diagnose
+from asyncjobs.flow import HOUR, NOTHING, Flow, Sum
 from asyncjobs.histogram import merged, percentile
 from asyncjobs.job import Job, State
 from asyncjobs.pause import Pause
@@ -14,7 +15,7 @@ from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
 from asyncjobs.store.base import HISTORY_STEP, Condition, FailureGroup, HistoryBucket, Metric, QueueStats, RunnerStats
-from asyncjobs.vitals import HOUR, DeclaredTask, Vitals
+from asyncjobs.vitals import DeclaredTask, Vitals
 
 
 @record
@@ -160,15 +161,11 @@ def snapshot(vitals: Vitals, *, version: str, runner: str, file: str | None = No
     """Put the store's numbers into words. `runner` is this process's; "" where it has none."""
     stats, schedules = vitals.stats, vitals.schedules
     living = [one for one in stats.runners if one.alive]
-    recent = [bucket for bucket in vitals.history if bucket.at >= stats.as_of - HOUR]
-    by_queue: defaultdict[str, list[HistoryBucket]] = defaultdict(list)
-    for bucket in recent:
-        by_queue[bucket.queue].append(bucket)
     queues = [
         _queue(
             name,
             queue,
-            by_queue[name],
+            vitals.flow,
             living,
             vitals.limits.get(name, Limits()),
             vitals.max_waiting.get(name),
@@ -199,20 +196,17 @@ def snapshot(vitals: Vitals, *, version: str, runner: str, file: str | None = No
         diagnose(vitals),
         vitals.failures,
         vitals.longest,
-        _tasks(vitals, recent, living),
+        _tasks(vitals, living),
         file,
     )
 
 
-def _tasks(vitals: Vitals, recent: Sequence[HistoryBucket], living: Sequence[RunnerStats]) -> list[TaskSnapshot]:
+def _tasks(vitals: Vitals, living: Sequence[RunnerStats]) -> list[TaskSnapshot]:
     """All that somebody knows, or that something has happened to. Names that a task of this process had before count as its own."""
-    stats = vitals.stats
-    history: defaultdict[str, list[HistoryBucket]] = defaultdict(list)
-    for bucket in recent:
-        history[bucket.task].append(bucket)
+    stats, happened = vitals.stats, vitals.flow.tasks
     alive = {name for one in living for name in one.info.tasks}
     aliases = {alias for task in vitals.tasks.values() for alias in task.aliases}
-    names = {*vitals.tasks, *(alive - aliases), *history, *stats.paused_tasks, *stats.unknown_tasks}
+    names = {*vitals.tasks, *(alive - aliases), *happened, *stats.paused_tasks, *stats.unknown_tasks}
     return [
         _task(
             name,
@@ -220,35 +214,43 @@ def _tasks(vitals: Vitals, recent: Sequence[HistoryBucket], living: Sequence[Run
             name in alive,
             stats.paused_tasks.get(name),
             stats.unknown_tasks.get(name, 0),
-            history[name],
+            happened.get(name, NOTHING),
         )
         for name in sorted(names)
     ]
 
 
-def _task(
-    name: str, declared: DeclaredTask | None, alive: bool, pause: Pause | None, unknown: int, history: Sequence[HistoryBucket]
-) -> TaskSnapshot:
-    def count(metric: Metric) -> int:
-        return sum(bucket.counts.get(metric, 0) for bucket in history)
-
+def _task(name: str, declared: DeclaredTask | None, alive: bool, pause: Pause | None, unknown: int, hour: Sum) -> TaskSnapshot:
+    started, succeeded, failures, dead = (hour.counts.get(metric, 0) for metric in _OF_A_TASK)
     return TaskSnapshot(
-        name, declared, alive, pause, unknown, count(Metric.STARTED), count(Metric.SUCCEEDED), count(Metric.FAILURES), count(Metric.DEAD),
-        Durations.of(bucket.wait for bucket in history), Durations.of(bucket.run for bucket in history),
-    )  # fmt: skip
+        name,
+        declared,
+        alive,
+        pause,
+        unknown,
+        started,
+        succeeded,
+        failures,
+        dead,
+        Durations.of([hour.wait]),
+        Durations.of([hour.run]),
+    )
+
+
+_OF_A_TASK = (Metric.STARTED, Metric.SUCCEEDED, Metric.FAILURES, Metric.DEAD)
 
 
 def _queue(
     name: str,
     queue: QueueStats,
-    history: Sequence[HistoryBucket],
+    flow: Flow,
     living: Sequence[RunnerStats],
     limits: Limits,
     max_waiting: int | None,
     as_of: int,
     configured: bool,
 ) -> QueueSnapshot:
-    totals = queue.totals
+    totals, hour = queue.totals, flow.queues.get(name, NOTHING)
     succeeded, failures = totals.get(Metric.SUCCEEDED, 0), totals.get(Metric.FAILURES, 0)
     return QueueSnapshot(
         name=name,
@@ -269,10 +271,10 @@ def _queue(
         failed=totals.get(Metric.DEAD, 0),
         cancelled=totals.get(Metric.CANCELLED, 0),
         latency=0.0 if queue.oldest_due is None else max(as_of - queue.oldest_due, 0) / 1000,
-        wait=Durations.of(bucket.wait for bucket in history),
-        run=Durations.of(bucket.run for bucket in history),
+        wait=Durations.of([hour.wait]),
+        run=Durations.of([hour.run]),
         max_waiting=max_waiting,
-        minutes=ended_in(history, as_of, HOUR),
+        minutes=ended_in(flow.minutes.get(name, ()), as_of, HOUR),
         configured=configured,
     )
 

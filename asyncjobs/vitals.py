@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 
+from asyncjobs.flow import Flow
 from asyncjobs.job import Job
 from asyncjobs.queue import Limits
 from asyncjobs.record import record
 from asyncjobs.schedule import Schedule
-from asyncjobs.store.base import FailureGroup, HistoryBucket, Stats
+from asyncjobs.store.base import FailureGroup, Stats
 
-HOUR = 3_600_000  # ms of history, up to now, that the numbers speak of
-DAY = 86_400_000  # ms
 LONGEST = 5
 FAILURES = 500  # failed jobs that are looked at, so that a look costs the same however many there are
-BESIDE = 3_600_000  # ms before and after the same moment a day before
-
-
-def spans(now: int) -> Sequence[tuple[int, int]]:
-    """[since, until) ms of the history that is wanted now."""
-    then = now - DAY
-    return ((then - BESIDE, then + BESIDE), (now - HOUR, now + 1))
 
 
 @record
@@ -36,7 +28,7 @@ class DeclaredTask:
 
 @record
 class Vitals:
-    """history: of `spans`. failures: of the last FAILURES that failed for good. longest: the LONGEST that run, the first begun first.
+    """failures: of the last FAILURES that failed for good. longest: the LONGEST that run, the first begun first.
 
     Of this process: stuck: queue → slots that jobs hold which ignore their cancellation. limits: of the queues that have some over all
     processes. max_waiting: of those that have one. configured: its queues, of which these two are known; None: all that there are. tasks: that
@@ -44,7 +36,7 @@ class Vitals:
     """
 
     stats: Stats
-    history: Sequence[HistoryBucket] = ()
+    flow: Flow = Flow()
     schedules: Sequence[Schedule] = ()
     failures: Sequence[FailureGroup] = ()
     longest: Sequence[Job] = ()

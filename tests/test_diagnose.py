@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from asyncjobs import Jobs, Queue
 from asyncjobs.diagnose import Finding, Rule, Severity, diagnose
+from asyncjobs.flow import DAY, flow_of
 from asyncjobs.job import NewJob, State
 from asyncjobs.pause import Pause
 from asyncjobs.queue import Limits
 from asyncjobs.rate import Rate
 from asyncjobs.schedule import Schedule
 from asyncjobs.store.base import Condition, HistoryBucket, Metric, QueueStats, RunnerInfo, RunnerStats, Stats
-from asyncjobs.vitals import DAY, Vitals
+from asyncjobs.vitals import Vitals
 from tests.fakes import FakeClock, settled
 
 NOW = 1_800_000_000_000  # a whole minute, 08:00 UTC
@@ -40,7 +41,7 @@ def vitals(history: list[HistoryBucket] | None = None, *, running: int = 0, slot
     }
     queue = QueueStats({State.RUNNING: running}, **facts)
     runners = [RunnerStats(RunnerInfo("r1", 1, "h", "0", 0, {"crm": slots} if slots else {}), {}, True)]
-    return Vitals(Stats(NOW, {"crm": queue}, runners, **stats), history or [], **more)
+    return Vitals(Stats(NOW, {"crm": queue}, runners, **stats), flow_of(history or [], NOW), **more)
 
 
 def only(found: list[Finding], rule: Rule) -> str:

@@ -44,7 +44,9 @@ FLOORS: dict[str, tuple[int, str]] = {
         ],
         (0, "vocabulary"),
     ),
-    **dict.fromkeys(["store.base", "store.timetable", "store.tally", "stats", "explain", "vitals", "diagnose"], (1, "seam")),
+    **dict.fromkeys(
+        ["store.base", "store.timetable", "store.tally", "stats", "explain", "flow", "vitals", "diagnose"], (1, "seam")
+    ),
     **dict.fromkeys(
         ["store.opening", "store.memory", "store.memory_data", "store.memory_timetable", "store.sqlite"], (2, "stores")
     ),
