@@ -29,7 +29,8 @@ def frozen_record(cls: type[T]) -> type[T]:
 
 def _sharing(made: type[T]) -> type[T]:
     """With the functions that all records have."""
-    values = _values_of([field.name for field in fields(made)])  # type: ignore[arg-type]  # it is one
+    names = [field.name for field in fields(made)]  # type: ignore[arg-type]  # it is one
+    values = _values_of(names)
 
     def equal(self: T, other: object) -> bool:
         return values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
@@ -37,14 +38,13 @@ def _sharing(made: type[T]) -> type[T]:
     def hashed(self: T) -> int:
         return hash(values(self))
 
-    made.__eq__, made.__hash__, made.__repr__ = equal, hashed, _shown  # type: ignore[assignment, method-assign]
+    def shown(self: T) -> str:
+        return f"{type(self).__qualname__}({', '.join([f'{name}={getattr(self, name)!r}' for name in names])})"
+
+    made.__eq__, made.__hash__, made.__repr__ = equal, hashed, shown  # type: ignore[assignment, method-assign]
     return made
 
 
 def _values_of(names: list[str]) -> Callable[[object], Any]:
     """A function to the values of these fields: of several a tuple, of one the value, of none nothing."""
     return attrgetter(*names) if names else lambda _: None
-
-
-def _shown(self: Any) -> str:
-    return f"{type(self).__qualname__}({', '.join(f'{field.name}={getattr(self, field.name)!r}' for field in fields(self))})"

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import html
+
 import pytest
 
+from asyncjobs.web import markup
 from asyncjobs.web.markup import element, joined
 from tests.web.html import Page
 
@@ -17,6 +20,13 @@ def test_text_stays_text_and_an_attribute_stays_one_attribute() -> None:
 def test_what_would_act_unseen_is_spelt_out(unseen: str, shown: str) -> None:
     assert Page(element("p", f"a{unseen}b", title=unseen).html).tags == [("p", {"title": shown})]
     assert Page(element("p", f"a{unseen}b").html).text == f"a{shown}b"
+
+
+def test_what_is_not_escaped_means_nothing_in_html_and_is_seen() -> None:
+    plain = [sign for sign in map(chr, range(0x110000)) if markup._is_plain(sign)]
+    assert [sign for sign in plain if html.escape(sign) != sign or not sign.isprintable()] == []
+    assert markup._is_plain("to 1.4 ms: 2,131")
+    assert not markup._is_plain("to 1.4 ms\n")
 
 
 def test_letters_of_any_script_and_line_ends_are_left_alone() -> None:
