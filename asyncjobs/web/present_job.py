@@ -1,7 +1,7 @@
 """Jobs as JSON. Names are only ever added.
 
     jobs            [job, ...], newest first, each with what stands above "of one job alone"
-    next            given as ?after= it goes on with older ones; null when there are none
+    next            given as ?after= it goes on with older ones; null when there are none. While there is one, jobs may be few, and none
 
 A job:
 
