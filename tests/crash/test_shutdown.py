@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 from pathlib import Path
 
 import pytest
 
+from tests.crash.clients import Clients
 from tests.crash.server import Ledger, Server
 
 SHUTDOWN = 4.0
+PAGES = 20
 
 
 @pytest.fixture
@@ -51,6 +54,35 @@ def test_a_job_that_never_ends_does_not_keep_the_process(server: Server, task: s
     server.wait_until(lambda: len(Ledger(server.folder).lines("start")) == 2)
     state = server.get(f"/state/{id}")
     assert (state["attempt"], state["crashes"], state["outcomes"]) == (1, 0, ["released"]), "an orderly stop is no crash"
+
+
+@pytest.mark.parametrize(("task", "within"), [(None, 2.0), ("deaf", SHUTDOWN + 1)])
+def test_open_pages_keep_no_server_from_ending(server: Server, task: str | None, within: float) -> None:
+    id = _begin(server, task) if task else None
+    tags: dict[int, str] = {}
+    answered: list[int] = []
+
+    def look(connection: http.client.HTTPConnection, number: int, turn: int) -> None:
+        asked = {"Host": "localhost", "Accept": "text/html", "If-None-Match": tags.get(number, "")}
+        connection.request("GET", "/jobs/stats", headers=asked)
+        answer = connection.getresponse()
+        answer.read()
+        tags[number] = answer.headers["ETag"]
+        answered.append(answer.status)
+
+    pages = Clients(server.port, look, count=PAGES, rate=10 * PAGES)
+    pages.start()
+    try:
+        server.wait_until(lambda: len(tags) == PAGES and len(answered) > 3 * PAGES)
+        assert server.terminate() < within
+    finally:
+        pages.stop()
+    assert set(answered) <= {200, 304}
+    assert len(pages.broken) == PAGES, "each was open to the end"
+    if id is not None:
+        server.start()
+        server.wait_until(lambda: len(Ledger(server.folder).lines("start")) == 2)
+        assert server.get(f"/state/{id}")["outcomes"] == ["released"]
 
 
 def test_an_idle_server_ends_at_once(server: Server) -> None:
