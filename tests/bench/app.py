@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 
 def main() -> None:
@@ -59,9 +59,17 @@ def with_jobs(database: Path) -> Starlette:
 
     async def timed(scope: Scope, receive: Receive, send: Send) -> None:
         """The page; how long it took on the clock, and of this thread's processor (others have their turn while it waits)."""
+        status = 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
         began, busy = time.perf_counter(), time.thread_time()
-        await web(scope, receive, send)
-        pages.append({"ms": (time.perf_counter() - began) * 1e3, "cpu": (time.thread_time() - busy) * 1e3})
+        await web(scope, receive, noting)
+        took, cpu = time.perf_counter() - began, time.thread_time() - busy
+        pages.append({"ms": took * 1e3, "cpu": cpu * 1e3, "status": status})
 
     async def pause(request: Request) -> Response:
         await jobs.pause(QUEUE)

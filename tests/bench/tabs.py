@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
 
 from tests.bench import load
 from tests.bench.files import Files, Kind
+from tests.bench.lived import give_past
 from tests.bench.mark import at_least, at_most
 from tests.bench.pairs import alternate, percentile
+from tests.bench.rate import Rate
 from tests.bench.row import Row
 from tests.bench.scale import Scale
 from tests.bench.server import Server
@@ -19,23 +23,31 @@ TABS = 50
 EVERY = 2.0  # seconds between two looks of one of them, as the page's own script has it
 BAR = 20.0  # ms of the server for a page
 SLOWED = 0.9  # of the rate without them
+UNCHANGED = 1.0  # ms of the server to say that nothing has changed
+SHARE = 5.0  # % of a core for all of them: one for each ten
+QUEUES, TASKS = 10, 3  # busy ones in the past that the page draws, and tasks of each
 STOPS = 11.0  # seconds: shutdown_timeout and one more
 PATH = "/jobs/stats"
 
 
 def measure(scale: Scale, files: Files) -> list[Row]:
-    with Server(files.of(Kind.SCHEDULED, scale.many)) as server:
-        rates = {}
+    path = files.of(Kind.SCHEDULED, scale.many)
+    give_past(path, QUEUES, TASKS)
+    rates: dict[int, list[tuple[Rate, Rate]]] = {}
+    with Server(path) as server:
+        asyncio.run(_looked_at(server.port, TABS, 2 * EVERY))  # what is read first, and the code
         server.post("/facts")
+        quiet = [_shares(server, scale.loaded) for _ in range(scale.runs)]
+        unchanged = [page["ms"] for page in server.post("/facts")["pages"] if page["status"] == 304]
         for connections in (1, 64):
             rates[connections] = alternate(
                 scale.pairs,
                 lambda n=connections: _enqueues(server.port, scale.loaded, n, TABS),  # type: ignore[misc]
                 lambda n=connections: _enqueues(server.port, scale.loaded, n, 0),  # type: ignore[misc]
-                warm=True,
             )
         pages = server.post("/facts")["pages"]
         stopped = asyncio.run(_stopped(server))
+    acknowledged = sum(rate.count for pairs in rates.values() for pair in pairs for rate in pair)
     what = f"{TABS} open pages, {scale.many:,} scheduled"
     times = [page["ms"] for page in pages]
     busy = [page["cpu"] for page in pages]
@@ -47,36 +59,61 @@ def measure(scale: Scale, files: Files) -> list[Row]:
             [percentile(times, fraction)],
             bars=bars,
         )
-        for fraction, bars in ((0.5, [at_most(BAR)]), (0.95, []), (1.0, []))
+        for fraction, bars in ((0.5, [at_most(BAR)]), (0.95, [at_most(BAR)]), (1.0, []))
     ]
-    rows.append(
+    rows += [
         Row(
-            "tabs.page-cpu",
-            f"{what}: processor of a page, mean",
-            "ms",
-            [sum(busy) / len(busy)],
-            bars=[at_most(BAR)],
+            "tabs.page-cpu", f"{what}: processor of a page, mean", "ms", [sum(busy) / len(busy)], bars=[at_most(BAR)],
             note=f"{len(busy)} pages",
-        )
-    )
+        ),
+        Row("tabs.unchanged", f"{what}: 304 at the server, p50", "ms", [percentile(unchanged, 0.5)], bars=[at_most(UNCHANGED)]),
+        Row(
+            "tabs.quiet", f"{what}: of a core, nothing else to do", "%", [shares[0] for shares in quiet],
+            [shares[1] for shares in quiet], bars=[at_most(SHARE, "excess")], beside="no page",
+        ),
+    ]  # fmt: skip
     for connections, pairs in rates.items():
         callers = "one caller" if connections == 1 else f"{connections} callers"
         rows.append(
             Row(
-                f"tabs.enqueue-{connections}", f"{what}: handler that enqueues, {callers}", "/s", [with_tabs for with_tabs, _ in pairs],
-                [without for _, without in pairs], bars=[at_least(SLOWED, "ratio")], beside="no page",
+                f"tabs.enqueue-{connections}", f"{what}: handler that enqueues, {callers}", "/s",
+                [with_tabs.a_second for with_tabs, _ in pairs], [without.a_second for _, without in pairs],
+                bars=[at_least(SLOWED, "ratio")], beside="no page",
             )
         )  # fmt: skip
     rows.append(Row("tabs.stops", f"{what}: SIGTERM to exit", "s", [stopped], bars=[at_most(STOPS)]))
+    lost = max(scale.many + acknowledged - _jobs_in(path), 0)
+    note = f"of {acknowledged:,} acknowledged"
+    rows.append(Row("tabs.lost", f"{what}: jobs lost", "", [lost], bars=[at_most(0)], note=note))
     return rows
 
 
-def _enqueues(port: int, seconds: float, connections: int, tabs: int) -> float:
-    """Requests that were answered in a second."""
+def _shares(server: Server, seconds: float) -> tuple[float, float]:
+    """Percent of a core while pages are open and nothing else happens, and while none is."""
+    shares = []
+    for tabs in (TABS, 0):
+        before, began = server.cpu(), time.perf_counter()
+        asyncio.run(_looked_at(server.port, tabs, max(seconds, EVERY)))
+        shares.append((server.cpu() - before) / (time.perf_counter() - began) * 100)
+    return shares[0], shares[1]
 
-    async def loaded() -> float:
+
+async def _looked_at(port: int, tabs: int, seconds: float) -> None:
+    async with _open(port, tabs):
+        await asyncio.sleep(seconds)
+
+
+def _jobs_in(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("SELECT count(*) FROM jobs").fetchone()[0])
+
+
+def _enqueues(port: int, seconds: float, connections: int, tabs: int) -> Rate:
+    """Of requests that were answered."""
+
+    async def loaded() -> Rate:
         async with _open(port, tabs):
-            return (await load.closed(port, "/job", seconds, connections)).a_second
+            return await load.closed(port, "/job", seconds, connections)
 
     return asyncio.run(loaded())
 

@@ -145,9 +145,12 @@ def test_opened(files: Files) -> None:
 
 def test_tabs(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tabs, "EVERY", 0.1)
+    monkeypatch.setattr(tabs, "QUEUES", 2)
     rows = tabs.measure(TINY, files)
     _plausible(rows)
-    assert len(rows) == 7
+    assert len(rows) == 10
+    (lost,) = [row for row in rows if row.name == "tabs.lost"]
+    assert lost.middle == 0
 
 
 @needs_proc
