@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from asyncjobs.errors import AsyncJobsError, ConfigurationError, NotStarted, StoreUnavailable
 from asyncjobs.record import record
@@ -17,7 +17,7 @@ from asyncjobs.web.source import Source
 logger = logging.getLogger("asyncjobs.web")
 T = TypeVar("T")
 
-WRITTEN = 100  # pages of one reading that are kept, some megabytes at most
+WRITTEN = 8 << 20  # bytes of pages of one reading that are kept: twenty of fifty busy queues, hundreds of one
 KEEP = 1.0  # seconds that one reading serves everyone; people don't read faster, and scrapers come every 10 s and more
 
 
@@ -81,7 +81,8 @@ class Latest:
     def __init__(self, source: Source, monotonic: Callable[[], float]) -> None:
         self._source = source
         self._kept = Kept("the stats", source.stats, monotonic)
-        self._written: tuple[int, dict[str, Any]] = (0, {})  # by tag, of the reading of this number; by written
+        self._written: dict[str, bytes] = {}  # by tag, of the reading of this number, in all of this size; by written
+        self._written_of = self._written_size = 0
         self._mark: tuple[int, str] = (0, "")  # of the reading of this number; written by mark
 
     async def get(self) -> Reading:
@@ -97,15 +98,21 @@ class Latest:
             self._mark = (self._kept.number, sha256(known.encode(errors="surrogatepass")).hexdigest())
         return self._mark[1]
 
-    def written(self, tag: str, write: Callable[[], T]) -> T:
+    def written(self, tag: str, write: Callable[[], bytes]) -> bytes:
         """What `write` makes of the reading that `get` gave last, once for all who ask for the same: a tag tells what that depends on."""
-        if self._written[0] != self._kept.number or len(self._written[1]) >= WRITTEN:
-            self._written = (self._kept.number, {})
-        pages = self._written[1]
-        if tag not in pages:
-            pages[tag] = write()
-        page: T = pages[tag]
+        if self._written_of != self._kept.number:
+            self._forget_written()
+        page = self._written.get(tag)
+        if page is None:
+            page = write()
+            if self._written_size + len(page) > WRITTEN:
+                self._forget_written()
+            self._written[tag] = page
+            self._written_size += len(page)
         return page
+
+    def _forget_written(self) -> None:
+        self._written, self._written_size, self._written_of = {}, 0, self._kept.number
 
     def forget(self) -> None:
         self._kept.forget()

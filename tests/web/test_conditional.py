@@ -10,8 +10,8 @@ import pytest
 from asyncjobs.errors import StoreUnavailable
 from asyncjobs.stats import Snapshot
 from asyncjobs.web import app as web
+from asyncjobs.web import latest
 from asyncjobs.web.app import web_app
-from asyncjobs.web.latest import WRITTEN
 from tests.web.fakes import AS_OF, FakeSource, FakeWatch, a_job, a_queue, a_snapshot
 
 HTML = {"accept": "text/html"}
@@ -97,9 +97,17 @@ async def test_what_is_written_for_one_is_shown_to_nobody_else(browse: Any) -> N
     assert source.reads == 1
 
 
-async def test_of_one_reading_so_many_pages_are_kept_and_no_more(browse: Any) -> None:
-    client = browse(web_app(FakeSource(), clock=FakeWatch()))
-    for number in range(2 * WRITTEN + 5):
-        assert (await client.get(f"/stats?n={number}")).status_code == 200
-    app = client._transport.app
-    assert len(app._latest._written[1]) <= WRITTEN
+async def test_of_one_reading_so_many_bytes_are_kept_and_no_more(browse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 100_000
+    monkeypatch.setattr(latest, "WRITTEN", most)
+    watch = FakeWatch()
+    client = browse(web_app(FakeSource(), clock=watch))
+    for second in range(2):
+        kept: list[int] = []
+        for number in range(50):
+            answer = await client.get(f"/stats?n={number}", headers=HTML)
+            assert (answer.status_code, "What the numbers mean" in answer.text) == (200, True), second
+            kept.append(sum(map(len, client._transport.app._latest._written.values())))
+            assert len(answer.content) <= kept[-1] <= most
+        assert max(kept[10:]) > most / 2
+        watch.seconds += 1
