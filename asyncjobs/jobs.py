@@ -42,6 +42,7 @@ from asyncjobs.handle import JobHandle
 from asyncjobs.job import DEFAULT_PRIORITY, Job, NewJob, Only, State, Survives
 from asyncjobs.key import KeyFunction
 from asyncjobs.life import Life
+from asyncjobs.listing import listed
 from asyncjobs.pause import checked_said
 from asyncjobs.queue import Queue, queues_of
 from asyncjobs.recent import RecentHistory
@@ -451,14 +452,14 @@ class Jobs:
     ) -> Page:
         """Jobs that match, newest first; `page.next` given as `after` continues. See `where` for what may be asked.
 
-        While there is a next the page may be short, even empty: it looks for a quarter of a second, and holds a megabyte at most.
+        While there is a next the page may be short, even empty: it looks for a quarter of a second, and holds a megabyte at most. Those that
+        `only` does not mean have no part in whether there is a next, and where, but by the time that they take.
         """
         self._living()
         if not 1 <= limit <= 1000:
             raise ConfigurationError(f"limit={limit!r}: give a number from 1 to 1,000, and go on with after=page.next")
         query = query_of(state, queue, task, error, text, since, until)
-        page = await self._store.page(query, limit=limit, after=after)
-        return page if only is None else replace(page, jobs=[job for job in page.jobs if only(job)])
+        return await listed(self._store, query, only, limit=limit, after=after, monotonic=self._clock.monotonic)
 
     async def explain(self, id: str) -> Explanation | None:
         """Why this job is not running, by the conditions of a claim; None for an unknown one. `str()` of it says all there is to say."""

@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, NoReturn
@@ -22,6 +21,7 @@ from asyncjobs.explain import Explanation, explain
 from asyncjobs.handle import JobHandle
 from asyncjobs.hearer import Nobody
 from asyncjobs.job import Job, NewJob, Only
+from asyncjobs.listing import listed
 from asyncjobs.pause import checked_said
 from asyncjobs.queue import Queue
 from asyncjobs.recent import RecentHistory
@@ -105,8 +105,8 @@ class Outsider:
         after: str | None = None,
     ) -> Page:
         """See `Jobs.list`."""
-        page = await self._store.page(query_of(state, queue, task, error, text, since, until), limit=limit, after=after)
-        return page if only is None else replace(page, jobs=[job for job in page.jobs if only(job)])
+        query = query_of(state, queue, task, error, text, since, until)
+        return await listed(self._store, query, only, limit=limit, after=after, monotonic=self._clock.monotonic)
 
     async def explain(self, id: str) -> Explanation | None:
         """But for the limits of its queue."""

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from asyncjobs import Jobs
 from asyncjobs.explain import Explanation, Obstacle, Reason
 from asyncjobs.job import AttemptRecord, Error, Progress, State
 from asyncjobs.pause import Pause
@@ -16,6 +17,7 @@ from asyncjobs.store.base import Condition, Storage
 from asyncjobs.web.acting import VERBS
 from asyncjobs.web.app import web_app
 from asyncjobs.web.pages import PAGES
+from tests.fakes import FakeClock
 from tests.web.fakes import (
     AS_OF,
     FakeSource,
@@ -73,6 +75,7 @@ GUARDED_BY = {  # threat → tests: file below tests, without test_; or "here"
     "secrets, on a page or found out by a search": {
         "web.jobs_pages": ["what_is_secret_is_shown_nowhere"], "web.filters": ["a_secret_is_not_found_out_by_its_value"],
         "web.redact": ["what_says_that_it_is_secret_is_hidden", "it_is_hidden_at_any_depth_and_whole"], "browser.hostile": ["a_secret_is_not_shown"],
+        "here": ["a_search_for_what_is_hidden_ends_as_one_for_what_is_nowhere"],
     },
     "requests that are too large, or too strange": {
         "web.acting": ["what_can_not_be_done_as_it_was_asked_is_refused_in_a_sentence"], "web.fuzz": ["every_answer_is_one_that_the_document_describes"],
@@ -178,6 +181,26 @@ async def test_no_answer_is_open_to_other_origins(browse: Any) -> None:
             assert not [name for name in answer.headers if name.startswith("access-control-")], path
             assert answer.headers["cross-origin-resource-policy"] == "same-origin"
             assert "no-store" in answer.headers["cache-control"] or path.startswith("static/")
+
+
+@pytest.mark.parametrize("face", ["text/html", "application/json"])
+@pytest.mark.parametrize(
+    "query", ["text=sk_live_{}", "argument=n=sk_live_{}", "state=queued&text=_live_{}", "after=290&text=sk_live_{}"]
+)
+async def test_a_search_for_what_is_hidden_ends_as_one_for_what_is_nowhere(browse: Any, query: str, face: str) -> None:
+    """Or one would find out a secret, letter by letter, by whether there is more to be looked at."""
+    clock = FakeClock()
+    jobs = Jobs("memory:", queues={"default": 1}, clock=clock)
+
+    @jobs.task(name="t")
+    async def t(api_token: str, n: int) -> None: ...
+
+    async with jobs.running(work=()):
+        await jobs.enqueue_many([t.options(delay=60).call("sk_live_abc", n) for n in range(300)])
+        client = browse(jobs.web(auth=lambda request: "read"), headers={"accept": face})
+        hidden, nowhere = [(await client.get(f"/stats/jobs?{query.format(end)}")).text for end in ("a", "b")]
+    assert hidden.replace('_a"', '_b"') == nowhere
+    assert "No job matches" in hidden or '"next":null' in hidden
 
 
 @pytest.mark.parametrize("header", ["x-http-method-override", "x-http-method", "x-method-override"])
