@@ -166,10 +166,17 @@ def why_not_same_origin(request: Request) -> str | None:
         if "authorization" in request.headers and media_type(request) != JSON:
             return "it carries credentials, and doesn't say where it was made; a program sends JSON (application/json)"
         return None
-    host = request.headers.get("host")
-    if urlsplit(origin).netloc.lower() == (host or "").lower():
+    host = request.headers.get("host", "")
+    if host and _netloc(origin) == host.lower():  # "null", as of a sandboxed frame, has no host
         return None
-    return f"it was made by a page of {origin}, not of {host}"
+    return f"it was made by a page of {origin}, not of {host or 'no host'}"
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # such as http://[
+        return ""
 
 
 def media_type(request: Request) -> str:

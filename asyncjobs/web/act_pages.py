@@ -142,12 +142,13 @@ def _leave(fields: Fields, place: Place) -> Markup:
 def _back(fields: Fields) -> tuple[str, dict[str, str]]:
     """The path, which is one of BACK, and its query, without what was said of an act before."""
     path, _, query = fields.get("back", "").partition("?")
-    asked = (
-        {name: value for name, value in parse_qsl(query, max_num_fields=20) if name not in ("did", "n", "more", "live", "format")}
-        if len(query) < 2_000
-        else {}
-    )
-    return (path, asked) if path in BACK else (BACK[0], {})
+    if path not in BACK:
+        return BACK[0], {}
+    try:
+        pairs = parse_qsl(query, max_num_fields=20) if len(query) < 2_000 else []
+    except ValueError:  # more than any page of ours asks for
+        pairs = []
+    return path, {name: value for name, value in pairs if name not in ("did", "n", "more", "live", "format")}
 
 
 def _form(place: Place, fields: Mapping[str, str], *inside: Content) -> Markup:

@@ -288,6 +288,8 @@ async def asked_for(request: Request) -> dict[str, str]:
             return _joined(
                 parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=MOST)
             )
+    except RecursionError:
+        raise BadAct("the request can't be read: it is nested too deeply") from None
     except ValueError as error:
         raise BadAct(f"the request can't be read: {error}") from error
     raise BadAct("send a form (application/x-www-form-urlencoded) or JSON (application/json)")

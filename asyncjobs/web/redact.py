@@ -30,10 +30,10 @@ class Redaction:
         self._names = frozenset(name.casefold() for name in names)
 
     def of_json(self, text: str) -> Any:
-        """What this JSON says, without its secrets; nothing of it where it is none."""
+        """What this JSON says, without its secrets; nothing of it where it is none, or nested too deeply to be read."""
         try:
             return self.of(json.loads(text))
-        except ValueError:
+        except (ValueError, RecursionError):
             return HIDDEN
 
     def of(self, value: Any, depth: int = DEEPEST) -> Any:
@@ -55,7 +55,7 @@ class Redaction:
         try:
             call = json.loads(text)
             given = {**{str(place): value for place, value in enumerate(call["args"])}, **call["kwargs"]}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return {"?": HIDDEN}
         hidden: dict[str, Any] = self.of(given)
         return hidden

@@ -43,7 +43,7 @@ def _meta(job: Job) -> dict[str, str]:
     """What a schedule writes into its jobs: its name, and the time that it fired for."""
     try:
         meta = json.loads(job.meta)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return (
         {name: meta[name] for name in ("schedule", "time") if isinstance(meta.get(name), str)} if isinstance(meta, dict) else {}

@@ -177,6 +177,10 @@ async def test_only_a_post_acts(browse: Any, method: str) -> None:
         ({"origin": "http://localhost:8001"}, 403),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "null", "host": ""}, 403),
+        ({"origin": "http://[::1"}, 403),
+        ({"origin": "http://localhost:8000@evil.example"}, 403),
+        ({"origin": "", "host": ""}, 403),
         ({"origin": ""}, 403),
         ({}, 303),
         ({"cookie": "session=1"}, 403),
@@ -201,6 +205,8 @@ async def test_a_page_of_another_origin_acts_in_nobodys_name(browse: Any, header
         (b"[1]", "application/json", "JSON object"),
         (b'{"do": 1}', "application/json", "JSON object"),
         (b'{"do": ', "application/json", "can't be read"),
+        (b"[" * 60_000, "application/json", "can't be read"),
+        (b'{"do": ' + b"9" * 5_000 + b"}", "application/json", "can't be read"),
         (b"do=retry&id=a", "text/plain", "send a form"),
         (b"do=retry&id=" + b"a" * LARGEST, "application/x-www-form-urlencoded", "larger than"),
     ],
@@ -243,11 +249,28 @@ async def test_what_was_done_and_can_not_be_written_down_is_logged(browse: Any, 
 
 
 @pytest.mark.parametrize(
-    "back", ["", "https://evil.example/", "//evil.example", "stats/../../x", "stats/act", "/stats", "stats/jobs/../x"]
-)
+    "back",
+    [
+        "", "https://evil.example/", "//evil.example", "stats/../../x", "stats/act", "/stats", "stats/jobs/../x", "\\\\evil.example", "\tstats/jobs",
+        "/\\evil.example", "javascript:alert(1)", "stats/jobs\r\nSet-Cookie: a=1", "stats/jobs#//evil.example", "?//evil.example",
+    ],
+)  # fmt: skip
 async def test_an_act_leads_back_to_a_page_of_ours_alone(browse: Any, back: str) -> None:
     answer = await post(browse, FakeSource(), {"do": "retry", "id": "a", "back": back})
     assert answer.headers["location"] == "../stats?did=retry&n=1"
+
+
+@pytest.mark.parametrize("query", ["a=1&" * 21, "a=" + "1" * 3_000])
+@pytest.mark.parametrize("face", ["text/html", "application/json"])
+async def test_a_way_back_that_no_page_of_ours_asks_for_is_left_out(browse: Any, query: str, face: str) -> None:
+    """And is no reason to say that what was done has failed."""
+    source, back = FakeSource(), f"stats/jobs?{query}"
+    answer = await post(browse, source, {"do": "retry", "id": "a", "back": back}, headers={**SAME, "accept": face})
+    assert (answer.status_code, answer.headers["location"], len(source.called)) == (303, "../stats/jobs?did=retry&n=1", 1)
+    client = browse(web_app(source, auth=let("act")))
+    asked = await client.get("/stats/confirm?" + urlencode({"do": "cancel", "id": "a", "back": back}), headers={"accept": face})
+    assert asked.status_code == 200
+    assert 'href="../stats/jobs"' in asked.text
 
 
 async def test_what_was_done_is_said_on_the_page_that_follows(browse: Any) -> None:

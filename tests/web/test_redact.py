@@ -41,6 +41,13 @@ def test_what_lies_too_deep_to_be_looked_into_is_hidden() -> None:
     assert "s3cret" not in json.dumps(Redaction().of(value))
 
 
+@pytest.mark.parametrize("inner", ["{}", '{"password":"s3cret"}'])
+def test_what_lies_too_deep_to_be_read_is_hidden(inner: str) -> None:
+    deep = "[" * 50_000 + inner + "]" * 50_000
+    assert Redaction().of_json(deep) == HIDDEN
+    assert Redaction().arguments('{"args":[],"kwargs":{"a":' + deep + "}}") == {"?": HIDDEN}
+
+
 def test_arguments_have_the_names_of_their_parameters_or_their_numbers() -> None:
     assert Redaction().arguments('{"args":[7],"kwargs":{"to":"ada","token":"x"}}') == {"0": 7, "to": "ada", "token": HIDDEN}
 

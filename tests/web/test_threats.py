@@ -79,7 +79,7 @@ GUARDED_BY = {  # threat → tests: file below tests, without test_; or "here"
     },
     "requests that are too large, or too strange": {
         "web.acting": ["what_can_not_be_done_as_it_was_asked_is_refused_in_a_sentence"], "web.fuzz": ["every_answer_is_one_that_the_document_describes"],
-        "here": ["a_long_name_or_value_costs_no_more_than_its_length"],
+        "here": ["a_long_name_or_value_costs_no_more_than_its_length", "a_job_that_is_nested_too_deeply_to_be_read_takes_no_page_down"],
     },
     "paths that pretend to be elsewhere": {"here": ["a_path_that_is_not_exactly_ours_is_nowhere"]},
     "what health tells strangers": {"web.health": ["health_of_an_ill_process_is_503_without_its_reason", "health_is_open_to_everyone_and_reads_nothing"]},
@@ -244,6 +244,25 @@ async def test_a_long_name_or_value_costs_no_more_than_its_length(browse: Any) -
         "stats?n=" + "9" * 5_000 + "&did=retry",
     ):
         assert (await client.get(f"/{path}", headers={**HTML, "accept": "text/html;q=" + "0" * 5_000})).status_code == 200
+
+
+async def test_a_job_that_is_nested_too_deeply_to_be_read_takes_no_page_down(browse: Any) -> None:
+    deep = "[" * 50_000 + "]" * 50_000
+    jobs = [a_job("a", args=f'{{"args":[{deep}],"kwargs":{{}}}}', meta=deep, result=deep, state=State.SUCCEEDED), a_job("b")]
+    source = FakeSource(a_snapshot(a_queue(), schedules=[a_schedule()], longest=jobs), jobs=jobs)
+    client = browse(web_app(source, auth=lambda request: "act"))
+    for path in (
+        "stats",
+        "stats/jobs",
+        "stats/jobs?text=a",
+        "stats/jobs?argument=a=1",
+        "stats/job?id=a",
+        "stats/schedule?name=nightly",
+    ):
+        for accept in ("text/html", "application/json"):
+            answer = await client.get(f"/{path}", headers={"accept": accept})
+            assert answer.status_code == 200, path
+            assert "[[[" not in answer.text
 
 
 @pytest.mark.parametrize(
