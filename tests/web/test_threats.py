@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import json
 import logging
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from asyncjobs import Jobs
+from asyncjobs.errors import StoreUnavailable, UnknownQueue
 from asyncjobs.explain import Explanation, Obstacle, Reason
-from asyncjobs.job import AttemptRecord, Error, Progress, State
+from asyncjobs.job import AttemptRecord, Error, NewJob, Progress, State
 from asyncjobs.pause import Pause
 from asyncjobs.store.base import Condition, Storage
 from asyncjobs.web.acting import VERBS
-from asyncjobs.web.app import web_app
+from asyncjobs.web.app import Web, web_app
 from asyncjobs.web.pages import PAGES
 from tests.fakes import FakeClock
 from tests.web.fakes import (
@@ -36,6 +41,7 @@ from tests.web.html import Page
 GUARDED_BY = {  # threat → tests: file below tests, without test_; or "here"
     "a page of the web that points its own name at this machine (DNS rebinding)": {
         "web.access": ["without_auth_a_host_that_others_can_point_here_is_refused", "without_auth_two_hosts_are_refused"],
+        "here": ["who_is_not_let_in_gets_nothing_at_any_address"],
     },
     "a proxy that makes everybody a loopback peer": {
         "web.access": [
@@ -45,7 +51,7 @@ GUARDED_BY = {  # threat → tests: file below tests, without test_; or "here"
     },
     "somebody elsewhere where there is no auth=": {
         "web.access": ["without_auth_a_peer_elsewhere_is_refused", "a_refused_visitor_does_not_make_us_read_the_store"],
-        "web.acting": ["who_is_refused_can_not_act"],
+        "web.acting": ["who_is_refused_can_not_act"], "here": ["who_is_not_let_in_gets_nothing_at_any_address"],
     },
     "an auth= that answers nonsense, or breaks": {
         "web.access": ["a_wrong_answer_of_auth_refuses_and_is_logged", "a_bug_in_auth_is_the_apps_and_shows_no_number"],
@@ -66,7 +72,10 @@ GUARDED_BY = {  # threat → tests: file below tests, without test_; or "here"
     "markup and script in whatever others write": {
         "web.markup": ["text_stays_text_and_an_attribute_stays_one_attribute", "what_would_act_unseen_is_spelt_out"],
         "browser.hostile": ["a_job_called_script_is_text"],
-        "here": ["hostile_text_anywhere_changes_no_page", "no_page_has_script_or_style_within"],
+        "here": [
+            "hostile_text_anywhere_changes_no_page", "hostile_text_changes_no_page_that_says_no", "no_page_has_script_or_style_within",
+            "no_page_leads_elsewhere", "the_data_of_a_page_is_never_taken_for_a_page",
+        ],
     },
     "an act or a login that leads elsewhere": {
         "web.acting": ["an_act_leads_back_to_a_page_of_ours_alone"], "web.mounting": ["a_redirect_never_speaks_of_the_host"],
@@ -75,7 +84,7 @@ GUARDED_BY = {  # threat → tests: file below tests, without test_; or "here"
     "secrets, on a page or found out by a search": {
         "web.jobs_pages": ["what_is_secret_is_shown_nowhere"], "web.filters": ["a_secret_is_not_found_out_by_its_value"],
         "web.redact": ["what_says_that_it_is_secret_is_hidden", "it_is_hidden_at_any_depth_and_whole"], "browser.hostile": ["a_secret_is_not_shown"],
-        "here": ["a_search_for_what_is_hidden_ends_as_one_for_what_is_nowhere"],
+        "here": ["a_search_for_what_is_hidden_ends_as_one_for_what_is_nowhere", "what_is_secret_is_on_no_page"],
     },
     "requests that are too large, or too strange": {
         "web.acting": ["what_can_not_be_done_as_it_was_asked_is_refused_in_a_sentence"], "web.fuzz": ["every_answer_is_one_that_the_document_describes"],
@@ -108,11 +117,14 @@ def asked_as(text: str) -> str:
 
 def full(text: str) -> FakeSource:
     """This text wherever others write one."""
-    pause, error = Pause(AS_OF, text, text), Error(text, text, text)
+    pause, error, inner = Pause(AS_OF, text, text), Error(text, text, text), {text: text}
+    stored = json.dumps({"args": [text], "kwargs": inner})
     job = a_job(
         asked_as(text), name=text, queue=text, state=State.QUEUED, key=text, unique_key=text, progress=Progress(1, 2, text), error=error, runner=text,
-        attempts=(AttemptRecord(1, text, text, AS_OF, AS_OF, error),), args='{"args":[],"kwargs":{"<b>":"<i>"}}', meta='{"<b>":"<i>"}',
+        attempts=(AttemptRecord(1, text, text, AS_OF, AS_OF, error),), args=stored, meta=json.dumps(inner),
     )  # fmt: skip
+    ran = a_job("ran", name=text, state=State.SUCCEEDED, args=stored, result=json.dumps([text, inner]), finished_at=AS_OF)
+    runs = a_job("runs", name=text, state=State.RUNNING, started_at=AS_OF, runner=text)
     source = FakeSource(
         a_snapshot(
             a_queue(text, pause=pause, waiting=1, latency=9.0), a_queue("web"), findings=[a_finding(text, queue=text), a_finding(text, queue=None)],
@@ -121,9 +133,10 @@ def full(text: str) -> FakeSource:
             tasks=[a_task(text, pause=pause, unknown=1, started=99), a_task("b", declared=None)],
             processes=[a_process(host=text, version=text, slots={text: 1}, condition=Condition(AS_OF, 2.0, 1, text))],
         ),
-        jobs=[job, a_job("b", meta='{"schedule":"x"}')],
+        jobs=[job, a_job("b", meta=json.dumps({"schedule": text, "time": text})), ran, runs],
     )  # fmt: skip
-    source.why, source.here, source.next = Explanation(text, [Obstacle(Reason.DUE, text, {})]), {asked_as(text): text}, text
+    source.why, source.here, source.next = Explanation(text, [Obstacle(Reason.DUE, text, {})]), {"runs": text}, text
+    source.faults = [text]
     source.stored = Storage(text, text, 1, 2, 3, 4, 5, AS_OF, 7)
     source.recorded = [(text, text, text, 1)]
     return source
@@ -142,11 +155,14 @@ def addresses(text: str) -> list[str]:
         {name: text for name in ("id", "queue", "task", "schedule", "error", "back", "why")}, errors="surrogatepass"
     )
     questions = [f"stats/confirm?do={name}&state=failed&{about}" for name, verb in VERBS.items() if verb.asks]
-    return [*(f"{path}?{asked.get(path, '')}" for path in PAGES), *questions, f"nowhere?{said}", f"stats/jobs?since={said}"]
+    others = ["stats/job?id=ran", "stats/job?id=runs", f"nowhere?{said}", f"stats/jobs?since={said}", f"stats/job?id={said}gone"]
+    return [*(f"{path}?{asked.get(path, '')}" for path in PAGES), *questions, *others]
 
 
 async def shown(browse: Any, text: str) -> dict[str, Page]:
     client = browse(web_app(full(text), auth=lambda request: ("act", text), clock=FakeWatch()))
+    await client.post("/stats/act", json={"do": "check"}, headers={"sec-fetch-site": "same-origin"})
+    await asyncio.sleep(0)  # it has nothing to wait for
     wanted, names = addresses(text), addresses("name")
     return {name: Page((await client.get(f"/{path}", headers=HTML)).text) for name, path in zip(names, wanted, strict=True)}
 
@@ -170,6 +186,103 @@ async def test_no_page_has_script_or_style_within(browse: Any) -> None:
             assert tag not in ("style", "iframe", "object", "embed", "base"), path
             assert tag != "script" or given.get("src"), path
         assert not any(page.by_tag.get("script", [])), path
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_hostile_text_changes_no_page_that_says_no(browse: Any, hostile: str) -> None:
+    async def refused(text: str) -> list[Page]:
+        away, failing = full(text), full(text)
+        away.answer, away.problems = StoreUnavailable(text), {text: text, "store": "full"}
+        failing.refuses = UnknownQueue(text, [text])
+
+        def login(request: Request) -> Any:
+            raise HTTPException(401, text)
+
+        header = {**HTML, "host": quote(text, errors="replace")}
+        data = {**HTML, "content-type": "application/json"}
+        acts = [json.dumps({"do": "pause", "queue": text}), json.dumps({"do": text})]
+        return [
+            Page((await browse(web_app(away, auth=lambda request: "act")).get("/stats", headers=HTML)).text),
+            Page((await browse(web_app(away, auth=login)).get("/stats", headers=HTML)).text),
+            Page((await browse(web_app(away), headers=header).get("/stats")).text),
+            *[
+                Page(
+                    (
+                        await browse(web_app(failing, auth=lambda request: "act")).post("/stats/act", content=act, headers=data)
+                    ).text
+                )
+                for act in acts
+            ],
+        ]
+
+    for benign, attacked in zip(await refused("harmless"), await refused(hostile), strict=True):
+        assert attacked.shape == benign.shape, benign.title
+        assert not {"\0", "\x1b", "\u202e", "\ud800"} & set(attacked.text)
+
+
+async def test_no_page_leads_elsewhere(browse: Any) -> None:
+    """Every address on it is relative, whatever others have written: none is of another origin, or of a scheme that is run."""
+    for text in ("harmless", "//evil.example", "https:evil.example", "\\\\evil.example", "javascript:alert(1)", "../../../x"):
+        for path, page in (await shown(browse, text)).items():
+            for _, given in page.tags:
+                for name in {"href", "src", "action", "formaction"} & set(given):
+                    where = urlsplit(urljoin("http://localhost:8000/a/b/jobs/stats/x", given[name] or ""))
+                    assert (where.scheme, where.netloc) == ("http", "localhost:8000"), path
+                    assert where.path.startswith("/a/b/jobs/"), path
+
+
+async def test_the_data_of_a_page_is_never_taken_for_a_page(browse: Any) -> None:
+    client = browse(web_app(full("<script>alert(1)</script>"), auth=lambda request: "act", clock=FakeWatch()))
+    for path in addresses("<script>alert(1)</script>"):
+        answer = await client.get(f"/{path}")
+        if not path.startswith("stats/confirm"):  # which is a question for a person
+            assert (answer.headers["content-type"], answer.headers["x-content-type-options"]) == ("application/json", "nosniff")
+            answer.json()
+
+
+REBOUND = {"host": "evil.example"}
+NOT_LET_IN: list[tuple[Any, Any, dict[str, str]]] = [  # auth, peer, headers
+    (None, ("10.0.0.3", 1), {}), (None, None, {}), (None, ("127.0.0.1", 1), REBOUND), ("local", ("127.0.0.1", 1), REBOUND),
+    ("local", ("127.0.0.1", 1), {"x-forwarded-for": "127.0.0.1"}), (lambda request: None, ("127.0.0.1", 1), {}),
+]  # fmt: skip
+OPEN = {"", "/", "/health", "/static/style.css", "/static/live.js"}  # which tell nothing of the jobs
+
+
+@pytest.mark.parametrize(("auth", "peer", "headers"), NOT_LET_IN)
+async def test_who_is_not_let_in_gets_nothing_at_any_address(browse: Any, auth: Any, peer: Any, headers: Any) -> None:
+    source = full("s3cret")
+    app = web_app(source, auth=auth)
+    assert isinstance(app, Web)
+    assert set(app._routes) >= OPEN | {f"/{path}" for path in PAGES} | {"/stats/confirm", "/stats/act", "/metrics"}
+    client = browse(app, client=peer)
+    for path, route in app._routes.items():
+        for method in route.methods:
+            sent = {**headers, "sec-fetch-site": "same-origin", "content-type": "application/json"}
+            body = '{"do":"retry","id":"a"}' if method == "POST" else None
+            answer = await client.request(method, f"{path}?id=a&name=s3cret&do=cancel", headers=sent, content=body)
+            assert (answer.status_code == 403) is (path not in OPEN), path
+            assert "s3cret" not in answer.text
+    assert (source.reads, source.called) == (0, [])
+
+
+async def test_what_is_secret_is_on_no_page(browse: Any) -> None:
+    """Of all that is kept of a job that has a name, whatever has become of it, at every address and in both faces."""
+    kept = '{"password":"s3cret","n":[{"api_key":"s3cret"}],"email":"s3cret"}'
+    facts: Any = {"args": f'{{"args":[],"kwargs":{kept}}}', "meta": kept, "result": kept}
+    states = {
+        "queued": State.QUEUED,
+        "runs": State.RUNNING,
+        "ran": State.SUCCEEDED,
+        "failed": State.FAILED,
+        "left": State.CANCELLED,
+    }
+    jobs = [a_job(id, state=state, started_at=AS_OF, **facts) for id, state in states.items()]
+    job = NewJob("", "reports.build", "mail", 0, args=facts["args"], meta=kept)
+    snapshot = a_snapshot(a_queue("name"), longest=jobs, schedules=[a_schedule("name", job=job)], tasks=[a_task()])
+    client = browse(web_app(FakeSource(snapshot, jobs=jobs), auth=lambda request: "act", redact=["email"], clock=FakeWatch()))
+    for path in [*addresses("name"), *(f"stats/job?id={id}" for id in states), "metrics", "stats/openapi.json"]:
+        for accept in ("text/html", "application/json"):
+            assert "s3cret" not in (await client.get(f"/{path}", headers={"accept": accept})).text, path
 
 
 async def test_no_answer_is_open_to_other_origins(browse: Any) -> None:
