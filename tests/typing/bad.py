@@ -1,5 +1,7 @@
 """Calls that must be refused: every line marked `# error` is one, and no other line. Checked in test_typing.py, never run."""
 
+from starlette.requests import Request
+
 from asyncjobs import JobContext, JobHandle, Jobs, Retry
 
 jobs = Jobs("jobs.db")
@@ -42,3 +44,25 @@ async def main() -> None:
     jobs.from_thread.enqueue(welcome, "7")  # error: not an int
     (await wrong.job()).attempt = 1  # error: a job as it was read is not to be changed
     print(wrong, number, text)
+
+
+def may_look(request: Request) -> str:
+    return "read"
+
+
+async def is_admin(request: Request) -> bool:
+    return True
+
+
+def may_do_some(request: Request) -> list[str]:
+    return ["retry"]
+
+
+jobs.web(auth="basics")  # error: neither "basic" nor "local"
+jobs.web(auth=may_look)  # error: any text, where it is one of two
+jobs.web(auth=is_admin)  # error: a bool says nothing of what one may do
+jobs.web(auth=may_do_some)  # error: a list is no set
+jobs.web(auth=lambda request: "write")  # error: there is no such answer
+jobs.web(auth=lambda request: ("ada", "act"))  # error: the name is last
+jobs.web(auth=lambda: "read")  # error: it is given the request
+jobs.web(auth=("ada", "s3cret"))  # error: credentials are the environment's to say

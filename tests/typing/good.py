@@ -1,9 +1,13 @@
 """Calls that must be accepted, with the types that must be inferred. Checked by mypy --strict in test_typing.py, never run."""
 
 from datetime import timedelta
-from typing import assert_type
+from typing import Literal, assert_type
+
+from fastapi.security import HTTPBearer
+from starlette.requests import Request
 
 from asyncjobs import Call, JobContext, JobHandle, Jobs, Retry, Task
+from asyncjobs.web.auth import Answer
 
 jobs = Jobs("jobs.db")
 
@@ -69,3 +73,38 @@ async def main() -> None:
 
 
 def takes_task(task: Task[[int], object, str]) -> None: ...
+
+
+def may_look(request: Request) -> Literal["read"] | None:
+    return "read" if "x-admin-key" in request.headers else None
+
+
+async def may_act(request: Request) -> tuple[Literal["read", "act"], str] | None:
+    return ("act", "ada") if await HTTPBearer()(request) else None
+
+
+def may_do_some(request: Request) -> set[str] | tuple[frozenset[str], str]:
+    return {"retry", "cancel"} if request.client else (frozenset({"retry"}), "ada")
+
+
+async def may_do_what_it_says(request: Request) -> Answer:
+    if not request.user.is_authenticated:
+        return None
+    return ("act" if "jobs" in request.auth.scopes else "read", request.user.display_name)
+
+
+class Door:
+    async def __call__(self, request: Request) -> Answer:
+        return {"retry"}, "ada"
+
+
+jobs.web()
+jobs.web(auth="local")
+jobs.web(auth="basic", redact=["email"])
+jobs.web(auth=may_look)
+jobs.web(auth=may_act)
+jobs.web(auth=may_do_some)
+jobs.web(auth=may_do_what_it_says)
+jobs.web(auth=Door())
+jobs.web(auth=lambda request: ("act", request.user.display_name) if request.user.is_authenticated else None)
+jobs.web(auth=lambda request: {"retry", "cancel"})
