@@ -13,7 +13,7 @@ import uvicorn
 
 from asyncjobs.clock import SystemClock
 from asyncjobs.errors import ConfigurationError
-from asyncjobs.outsider import Outsider
+from asyncjobs.outsider import NO_LEAVE, Outsider
 from asyncjobs.web.alone import PAGE, alone
 from asyncjobs.web.opening import open_web
 
@@ -30,7 +30,7 @@ def serve(url: str | os.PathLike[str], *, host: str, port: int, acts: bool, open
 
 
 async def _serve(outside: Outsider, host: str, port: int, acts: bool, opens: bool) -> None:
-    page = open_web(outside, auth="local" if acts else None, redact=(), clock=SystemClock())
+    page = open_web(outside, auth="local" if acts else None, redact=(), clock=SystemClock(), no_acts=NO_LEAVE)
     server = uvicorn.Server(
         uvicorn.Config(
             alone(page),

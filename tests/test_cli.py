@@ -265,6 +265,15 @@ def test_what_a_killed_app_left_is_shown_and_left_to_its_next_start(
 # --- acting --------------------------------------------------------------------------------------------------------------
 
 
+def test_without_leave_it_says_how_to_get_it(path: Path, start: Start) -> None:
+    page = start(path)
+    for asked in (page.act(do="retry", id="bad"), page.ask("/jobs/stats/confirm?do=cancel&id=due")[:2]):
+        assert asked[0] == 403
+        assert "start it with --act." in asked[1]
+        assert "auth=" not in asked[1]
+    assert page.stop() == (0, "")
+
+
 def test_with_leave_one_acts_as_on_the_page_of_the_app(path: Path, start: Start) -> None:
     page = start(path, "--act")
     page.look_everywhere()

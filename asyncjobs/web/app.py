@@ -44,6 +44,7 @@ from asyncjobs.web.view import AnyView, Missing, NumbersView, View, Visit
 logger = logging.getLogger("asyncjobs.web")
 
 FAILED = "This page failed, which is a mistake in asyncjobs: please report it, with what the log says under {}. The jobs go on."
+NO_ACTS = 'You may look, and not act: give jobs.web an auth= that says who may, or auth="local" while developing.'
 KEEP_PAST = 30.0  # seconds; a week of many busy tasks takes a few tenths of one to add up (2026-11)
 LOOKING = ("GET", "HEAD")
 ACTING = ("POST",)
@@ -73,16 +74,24 @@ HEADERS: Mapping[str, str] = {
 _OURS = frozenset({name.lower() for name in HEADERS} | {"content-length", "content-type", "etag", "vary"})
 
 
-def web_app(source: Source, *, auth: Auth | None = None, redact: Collection[str] = (), clock: Clock | None = None) -> ASGIApp:
+def web_app(
+    source: Source,
+    *,
+    auth: Auth | None = None,
+    redact: Collection[str] = (),
+    clock: Clock | None = None,
+    no_acts: str = NO_ACTS,
+) -> ASGIApp:
     """An ASGI app with `stats` and `health`, for any mount point.
 
     auth: asked with each request for the numbers, a `def` (in a thread) or `async def` of the Starlette Request. Returns None
         (refused), "read", "act", a set of acts such as {"retry", "cancel"} (which may look, too), or one of these with a name: ("read", name). May raise Starlette's HTTPException instead,
         to send to a login. Without it only a person at this machine may look; with "local" such a one may act, too; with "basic" who gives ASYNCJOBS_WEB_USER and ASYNCJOBS_WEB_PASSWORD may, by HTTP Basic.
     redact: names of values that no page shows, beside those that say by themselves that they are secret.
+    no_acts: what a person at this machine is told who may only look.
     Raises ConfigurationError for an `auth` that is no function, and a `redact` that is no names. `health` and the stylesheet are open to everyone.
     """
-    return Web(source, Gate(auth, VERBS), Redaction(redact), SystemClock() if clock is None else clock)
+    return Web(source, Gate(auth, VERBS), Redaction(redact), SystemClock() if clock is None else clock, no_acts)
 
 
 class Web:
@@ -92,11 +101,12 @@ class Web:
     an `auth` wants; and 404 and 405 from a bare Router go to the outer app, past our headers.
     """
 
-    def __init__(self, source: Source, gate: Gate, redaction: Redaction, clock: Clock) -> None:
+    def __init__(self, source: Source, gate: Gate, redaction: Redaction, clock: Clock, no_acts: str) -> None:
         self._source = source
         self._gate = gate
         self._redaction = redaction
         self._clock = clock
+        self._no_acts = no_acts
         self._chores = Chores(clock.now)
         self._latest = Latest(source, clock.monotonic)
         self._pasts = {name: self._past(span) for name, span in SPANS.items()}
@@ -234,12 +244,12 @@ class Web:
     async def _confirm(self, request: Request, visit: Visit) -> Response:
         place = visit.place
         if not place.acts:
-            return _error(request, place, 403, _why_not(visit.visitor))
+            return _error(request, place, 403, self._why_not(visit.visitor))
         try:
             fields = await asked_for(request) if request.method == "POST" else dict(request.query_params)
             name, verb = verb_of(fields)
             if name not in place.may:
-                return _error(request, place, 403, _why_not(visit.visitor, name))
+                return _error(request, place, 403, self._why_not(visit.visitor, name))
             there = await read(refused(known(self._source, name, fields)))
         except (BadAct, ConfigurationError) as error:
             return _error(request, place, 400, str(error))
@@ -252,14 +262,14 @@ class Web:
     async def _act(self, request: Request, visit: Visit) -> Response:
         place = visit.place
         if not place.acts:
-            return _error(request, place, 403, _why_not(visit.visitor))
+            return _error(request, place, 403, self._why_not(visit.visitor))
         if why := why_not_same_origin(request):
             return _error(request, place, 403, f"Nothing was done: {why}.")
         try:
             fields = await asked_for(request)
             name, _ = verb_of(fields)
             if name not in place.may:
-                return _error(request, place, 403, f"Nothing was done: {_why_not(visit.visitor, name)}")
+                return _error(request, place, 403, f"Nothing was done: {self._why_not(visit.visitor, name)}")
             done = await read(act(self._source, fields, visit.visitor, visit.redaction, visit.chores))
         except (BadAct, ConfigurationError) as error:
             return _error(request, place, 400, f"Nothing was done: {error}")
@@ -290,12 +300,9 @@ class Web:
         problems = self._source.problems
         return problems if problems or self._source.started else {"runner": str(NotStarted())}
 
-
-def _why_not(visitor: Visitor, act: str = "act") -> str:
-    """Why this visitor may not."""
-    if visitor.local:
-        return 'You may look, and not act: give jobs.web an auth= that says who may, or auth="local" while developing; the page of a file acts with --act.'
-    return f"You may look, and not {act}: the auth= of this app says so."
+    def _why_not(self, visitor: Visitor, act: str = "act") -> str:
+        """Why this visitor may not."""
+        return self._no_acts if visitor.local else f"You may look, and not {act}: the auth= of this app says so."
 
 
 def _body(view: NumbersView, reading: Snapshot, visit: Visit, *, html: bool) -> bytes:

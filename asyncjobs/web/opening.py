@@ -11,8 +11,8 @@ from asyncjobs.web.auth import Auth
 from asyncjobs.web.source import Source
 
 
-def open_web(source: Source, *, auth: Auth | None, redact: Collection[str], clock: Clock) -> ASGIApp:
-    """See `Jobs.web`."""
-    from asyncjobs.web.app import web_app
+def open_web(source: Source, *, auth: Auth | None, redact: Collection[str], clock: Clock, no_acts: str | None = None) -> ASGIApp:
+    """See `Jobs.web`. no_acts: what a person at this machine is told who may only look, where it is not for an app to let such a one act."""
+    from asyncjobs.web.app import NO_ACTS, web_app
 
-    return web_app(source, auth=auth, redact=redact, clock=clock)
+    return web_app(source, auth=auth, redact=redact, clock=clock, no_acts=no_acts or NO_ACTS)

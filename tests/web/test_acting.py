@@ -17,7 +17,7 @@ from asyncjobs.queue import Queue
 from asyncjobs.web import acting
 from asyncjobs.web.act_pages import BACK
 from asyncjobs.web.acting import LARGEST, VERBS
-from asyncjobs.web.app import web_app
+from asyncjobs.web.app import NO_ACTS, web_app
 from tests.web.fakes import AS_OF, FakeSelection, FakeSource, a_group, a_job, a_queue, a_schedule, a_snapshot
 from tests.web.html import Page
 
@@ -219,6 +219,12 @@ async def test_what_can_not_be_done_as_it_was_asked_is_refused_in_a_sentence(
     answer = await client.post("/stats/act", content=body, headers={**SAME, "content-type": kind})
     assert (answer.status_code, source.called) == (400, [])
     assert sentence in answer.json()["error"]["message"]
+
+
+async def test_a_person_at_this_machine_is_told_which_line_lets_one_act(browse: Any) -> None:
+    answer = await post(browse, FakeSource(), {"do": "retry", "id": "a"}, auth=None)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (403, NO_ACTS)
+    assert "auth=" in NO_ACTS
 
 
 async def test_what_is_not_there_is_said(browse: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from base64 import b64encode
 from typing import Any
@@ -225,6 +226,35 @@ async def test_everybody_else_is_asked_for_them(browse: Any, headers: dict[str, 
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Basic realm="asyncjobs", charset="UTF-8"')
     assert source.reads == 0
     assert "p:" not in answer.text
+
+
+@pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        basic("ada", "p:ß"),
+        basic("ada", "x"),
+        basic("x", "p:ß"),
+        basic("", ""),
+        basic("a" * 9_999, "b"),
+        {"authorization": "Basic !"},
+    ],
+)
+async def test_what_was_given_is_compared_in_a_time_that_tells_nothing_of_it(
+    browse: Any, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    """Once and whole, name and password together, at one length: no part of them is found right by itself."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def comparing(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return hmac.compare_digest(one, other)
+
+    monkeypatch.setattr("asyncjobs.web.basic.compare_digest", comparing)
+    await browse(web_app(full(), auth="basic")).get("/stats", headers=headers)
+    ((given, expected),) = compared
+    assert len(given) == len(expected) == 32
 
 
 @pytest.mark.parametrize(
