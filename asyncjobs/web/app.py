@@ -140,7 +140,8 @@ class Web:
             return
         scope, path, up = mounted(scope)
         request = Request(scope, receive)
-        here = path.lstrip("/") + (f"?{request.url.query}" if request.url.query else "")
+        query = scope["query_string"].decode("latin-1")  # not request.url, which raises for a byte that is no UTF-8
+        here = path.lstrip("/") + (f"?{query}" if query else "")
         place = Place(up, self._style.href, self._script.href, live="live" in request.query_params, here=here)
         response = await self._answer(request, path, place)
         for name, value in HEADERS.items():

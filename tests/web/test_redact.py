@@ -35,7 +35,7 @@ def test_names_that_the_app_gives_are_hidden_too() -> None:
 
 
 def test_what_lies_too_deep_to_be_looked_into_is_hidden() -> None:
-    value: Any = {"password": "s3cret"}
+    value: Any = {"note": "s3cret"}  # by no name: it can't be known what stands there
     for _ in range(DEEPEST + 5):
         value = [value]
     assert "s3cret" not in json.dumps(Redaction().of(value))

@@ -19,7 +19,7 @@ from asyncjobs.explain import Explanation, Obstacle, Reason
 from asyncjobs.job import AttemptRecord, Error, NewJob, Progress, State
 from asyncjobs.pause import Pause
 from asyncjobs.store.base import Condition, Storage
-from asyncjobs.web.acting import VERBS
+from asyncjobs.web.acting import LONGEST, VERBS
 from asyncjobs.web.app import Web, web_app
 from asyncjobs.web.pages import PAGES
 from tests.fakes import FakeClock
@@ -80,7 +80,12 @@ GUARDED_BY = {  # threat → tests: file below tests, without test_; or "here"
     "an act or a login that leads elsewhere": {
         "web.acting": ["an_act_leads_back_to_a_page_of_ours_alone"], "web.mounting": ["a_redirect_never_speaks_of_the_host"],
     },
-    "lines put into headers or logs": {"here": ["no_text_makes_a_header_or_a_line_of_the_log"]},
+    "lines put into headers or logs": {
+        "here": [
+            "no_text_makes_a_header_or_a_line_of_the_log", "an_address_makes_no_line_of_the_log",
+            "what_is_kept_of_an_act_is_not_as_long_as_what_was_asked",
+        ]
+    },
     "secrets, on a page or found out by a search": {
         "web.jobs_pages": ["what_is_secret_is_shown_nowhere"], "web.filters": ["a_secret_is_not_found_out_by_its_value"],
         "web.redact": ["what_says_that_it_is_secret_is_hidden", "it_is_hidden_at_any_depth_and_whole"], "browser.hostile": ["a_secret_is_not_shown"],
@@ -345,6 +350,27 @@ async def test_no_text_makes_a_header_or_a_line_of_the_log(browse: Any, hostile:
     assert all(line.isprintable() for line in said)
 
 
+async def test_an_address_makes_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """As a server hands it on that doesn't look: it stands there where a page fails."""
+    status = await asked(web_app(FakeSource(ZeroDivisionError())), "/stats", query=b"a\r\n200 OK\x1b[31m\x85\xff")
+    (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert status == 500
+    assert message.isprintable()
+
+
+async def test_what_is_kept_of_an_act_is_not_as_long_as_what_was_asked(browse: Any, caplog: pytest.LogCaptureFixture) -> None:
+    source = full("a")
+    client = browse(web_app(source, auth=lambda request: ("act", "ada" * 9_999)))
+    source.recorded.clear()
+    ids = "\n".join(f"job-{n}" for n in range(5_000))
+    with caplog.at_level(logging.INFO, "asyncjobs.audit"):
+        answer = await client.post("/stats/act", json={"do": "retry", "id": ids}, headers={"sec-fetch-site": "same-origin"})
+    assert answer.json()["count"] == 5_000
+    ((who, _, target, count),) = source.recorded
+    assert (len(who), len(target), count) == (LONGEST, LONGEST, 5_000)
+    assert all(len(message) < 3 * LONGEST for message in caplog.messages)
+
+
 async def test_a_long_name_or_value_costs_no_more_than_its_length(browse: Any) -> None:
     """What looks for secrets and numbers goes over a text once: a hundred thousand letters of the worst kind are read at once."""
     worst = "a" * 20_000 + "-_" * 20_000 + "pass" * 10_000
@@ -388,6 +414,11 @@ async def test_a_job_that_is_nested_too_deeply_to_be_read_takes_no_page_down(bro
 async def test_a_path_that_is_not_exactly_ours_is_nowhere(path: str) -> None:
     """Asked as a server hands it on: clients put most of these right by themselves."""
     source = full("a")
+    assert (await asked(web_app(source, auth=lambda request: "act"), path), source.reads) == (404, 0)
+
+
+async def asked(app: Any, path: str, query: bytes = b"") -> int:
+    """The status of what is answered."""
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -398,7 +429,8 @@ async def test_a_path_that_is_not_exactly_ours_is_nowhere(path: str) -> None:
 
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": path, "raw_path": path.encode(),
-        "root_path": "", "query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "headers": [(b"host", b"localhost")],
+        "root_path": "", "query_string": query, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "headers": [(b"host", b"localhost")],
     }  # fmt: skip
-    await web_app(source, auth=lambda request: "act")(scope, receive, send)
-    assert (sent[0]["status"], source.reads) == (404, 0)
+    await app(scope, receive, send)
+    status: int = sent[0]["status"]
+    return status
