@@ -59,7 +59,11 @@ GUARDED_BY = {  # threat → tests: file below tests, without test_; or "here"
     },
     "acting beyond what one may": {
         "web.acting": ["who_may_only_look_can_not_act"],
-        "web.who_may": ["what_is_not_in_the_set_is_refused_by_its_name", "everybody_else_is_asked_for_them"],
+        "web.who_may": [
+            "what_is_not_in_the_set_is_refused_by_its_name", "everybody_else_is_asked_for_them",
+            "what_was_given_is_compared_in_a_time_that_tells_nothing_of_it",
+        ],
+        "here": ["nobody_gets_the_page_that_was_written_for_another"],
     },
     "a page of another origin that acts in a visitor's name (CSRF)": {
         "web.acting": ["a_page_of_another_origin_acts_in_nobodys_name", "only_a_post_acts"],
@@ -197,7 +201,7 @@ async def test_no_page_has_script_or_style_within(browse: Any) -> None:
 async def test_hostile_text_changes_no_page_that_says_no(browse: Any, hostile: str) -> None:
     async def refused(text: str) -> list[Page]:
         away, failing = full(text), full(text)
-        away.answer, away.problems = StoreUnavailable(text), {text: text, "store": "full"}
+        away.answer, away.problems = StoreUnavailable(text), {text: f"{text} too"}
         failing.refuses = UnknownQueue(text, [text])
 
         def login(request: Request) -> Any:
@@ -268,6 +272,24 @@ async def test_who_is_not_let_in_gets_nothing_at_any_address(browse: Any, auth: 
             assert (answer.status_code == 403) is (path not in OPEN), path
             assert "s3cret" not in answer.text
     assert (source.reads, source.called) == (0, [])
+
+
+async def test_nobody_gets_the_page_that_was_written_for_another(browse: Any) -> None:
+    """What is written of one reading is kept for all who ask for the same; who asks, and what such a one may do, are part of that."""
+    answers = {"ada": ("act", "ada"), "bob": ("read", "bob"), "eve": ({"retry-matching"}, "eve"), "": None}
+    client = browse(web_app(full("name"), auth=lambda request: answers[request.headers["x-user"]], clock=FakeWatch()))
+
+    async def seen(name: str, tag: str = "") -> Any:
+        return await client.get("/stats", headers={**HTML, "x-user": name, "if-none-match": tag})
+
+    first = {name: await seen(name) for name in answers}
+    for name in ("ada", "bob", "eve"):
+        said, buttons = f"shown to <bdi>{name}</bdi>" in first[name].text, first[name].text.count("<button")
+        assert (said, buttons > 0) == (True, name != "bob")
+        assert [(await seen(one, first[name].headers["etag"])).status_code for one in answers] == [
+            403 if not one else 304 if one == name else 200 for one in answers
+        ]
+    assert first["ada"].text.count("<button") > first["eve"].text.count("<button")
 
 
 async def test_what_is_secret_is_on_no_page(browse: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI, HTTPException
-from fastapi.security import HTTPBasic, HTTPBearer
+from fastapi.security import HTTPBasic, HTTPBearer, OAuth2PasswordBearer
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser, SimpleUser
 from starlette.middleware import Middleware
@@ -157,6 +157,27 @@ async def test_a_fastapi_bearer_scheme_refuses_with_its_own_status(browse: Any) 
     assert (await client.get("/jobs/stats", headers={"authorization": "Bearer t0ken"})).status_code == 200
     assert (await client.get("/jobs/stats", headers={"authorization": "Bearer no"})).status_code == 403
     assert (await client.get("/jobs/stats")).status_code in (401, 403), "by FastAPI's version"
+
+
+async def test_a_fastapi_dependency_that_wants_another_is_given_what_that_finds(browse: Any) -> None:
+    """As the README says it."""
+    oauth2_scheme = OAuth2PasswordBearer(tokenUrl="token")
+
+    async def current_user(token: str = Depends(oauth2_scheme)) -> str:
+        if token != "t0ken":
+            raise HTTPException(401, "Who are you?", {"WWW-Authenticate": "Bearer"})
+        return "ada"
+
+    async def by_dependency(request: Request) -> Any:
+        return "act", await current_user(await oauth2_scheme(request) or "")
+
+    client = browse(fastapi(by_dependency))
+    page = await client.get("/jobs/stats", headers={**HTML, "authorization": "Bearer t0ken"})
+    assert "shown to <bdi>ada</bdi>" in page.text
+    for headers in ({"authorization": "Bearer no"}, {}):
+        answer = await client.get("/jobs/stats", headers=headers)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert answer.headers["cache-control"] == "private, no-store"
 
 
 class Tokens(AuthenticationBackend):
